@@ -1,0 +1,60 @@
+// Writing a prebuilt outer header: copy whole, then patch what depends on the packet.
+#ifndef FP_PUSH_H
+#define FP_PUSH_H
+
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_mbuf.h>
+
+#include "prog.h"
+
+// What a NIC said of checksums that are no longer where it saw them.
+#define FP_RX_CSUM_FLAGS                                                                           \
+	(RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK |                               \
+	 RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK | RTE_MBUF_F_RX_OUTER_IP_CKSUM_BAD)
+
+#define FP_SPORT_MIN 32768
+#define FP_SPORT_MAX 61000
+
+// UDP source port of a flow (RFC 7348 section 5), network order.
+static inline uint16_t fp_push_sport(uint32_t flow_hash)
+{
+	uint64_t range = FP_SPORT_MAX - FP_SPORT_MIN + 1;
+
+	return rte_cpu_to_be_16((uint16_t)(FP_SPORT_MIN + (flow_hash * range >> 32)));
+}
+
+// Writes push's header to p, in front of inner bytes of packet. The header has at
+// least 48 bytes; copying goes in pieces of 16, the last one overlapping.
+static inline void fp_push_header(uint8_t *p, const struct fp_push *push, uint32_t inner,
+				  uint32_t flow_hash)
+{
+	const uint8_t *h = push->header;
+	uint32_t len = push->len, at;
+	uint16_t sport = fp_push_sport(flow_hash);
+	uint16_t udp_len = rte_cpu_to_be_16((uint16_t)(inner + len - push->l4));
+
+	memcpy(p, h, 16);
+	memcpy(p + 16, h + 16, 16);
+	memcpy(p + 32, h + 32, 16);
+	for (at = 48; at + 16 <= len; at += 16)
+		memcpy(p + at, h + at, 16);
+	memcpy(p + len - 16, h + len - 16, 16);
+	memcpy(p + push->l4, &sport, 2);
+	memcpy(p + push->l4 + 4, &udp_len, 2);
+	if (push->v6) {
+		memcpy(p + push->l3 + 4, &udp_len, 2); // UDP is the whole payload
+		return;
+	}
+	uint16_t total = rte_cpu_to_be_16((uint16_t)(inner + len - push->l3));
+	uint32_t sum = push->ip_sum + total;
+	uint16_t csum;
+
+	sum = (sum & 0xffff) + (sum >> 16);
+	csum = (uint16_t)~sum;
+	memcpy(p + push->l3 + 2, &total, 2);
+	memcpy(p + push->l3 + 10, &csum, 2);
+}
+
+#endif
