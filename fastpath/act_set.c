@@ -45,14 +45,14 @@ void fp_act_set_ipv4(struct rte_mbuf *m, const struct fp_act_set_ipv4 *a)
 {
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 	struct fp_key key __attribute__((aligned(64)));
-	struct fp_patch ip = {0}, pseudo = {0};
+	struct fp_patch ip = { 0 }, pseudo = { 0 };
 	struct fp_layout at;
 
 	if (!look(m, &key, &at) || at.ip != 4)
 		return;
 	uint8_t *h = p + at.l3;
-	uint8_t vt[2] = {h[0], (uint8_t)((h[1] & ~a->tos_mask) | (a->tos & a->tos_mask))};
-	uint8_t tp[2] = {(uint8_t)((h[8] & ~a->ttl_mask) | (a->ttl & a->ttl_mask)), h[9]};
+	uint8_t vt[2] = { h[0], (uint8_t)((h[1] & ~a->tos_mask) | (a->tos & a->tos_mask)) };
+	uint8_t tp[2] = { (uint8_t)((h[8] & ~a->ttl_mask) | (a->ttl & a->ttl_mask)), h[9] };
 	uint8_t addr[8];
 
 	fp_masked(addr, h + 12, &a->be_src, &a->be_src_mask, 4);
@@ -75,7 +75,7 @@ void fp_act_set_ipv6(struct rte_mbuf *m, const struct fp_act_set_ipv6 *a)
 {
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 	struct fp_key key __attribute__((aligned(64)));
-	struct fp_patch pseudo = {0};
+	struct fp_patch pseudo = { 0 };
 	struct fp_layout at;
 	uint8_t addr[32];
 	uint32_t word;
@@ -109,7 +109,7 @@ void fp_act_set_tp(struct rte_mbuf *m, const struct fp_act_set_tp *a)
 {
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 	struct fp_key key __attribute__((aligned(64)));
-	struct fp_patch ports = {0};
+	struct fp_patch ports = { 0 };
 	struct fp_layout at;
 	uint8_t to[4];
 
@@ -131,14 +131,14 @@ void fp_act_set_icmp(struct rte_mbuf *m, const struct fp_act_set_icmp *a)
 {
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 	struct fp_key key __attribute__((aligned(64)));
-	struct fp_patch change = {0};
+	struct fp_patch change = { 0 };
 	struct fp_layout at;
 
 	if (!look(m, &key, &at) || !at.l4_read || key.base.ip_proto != (a->v6 ? 58 : 1))
 		return;
 	uint8_t *h = p + at.l4;
-	uint8_t to[2] = {(uint8_t)((h[0] & ~a->type_mask) | (a->type & a->type_mask)),
-			 (uint8_t)((h[1] & ~a->code_mask) | (a->code & a->code_mask))};
+	uint8_t to[2] = { (uint8_t)((h[0] & ~a->type_mask) | (a->type & a->type_mask)),
+			  (uint8_t)((h[1] & ~a->code_mask) | (a->code & a->code_mask)) };
 
 	fp_patch_change(&change, h, to, 2);
 	memcpy(h, to, 2);
@@ -166,7 +166,7 @@ void fp_act_set_nd(struct rte_mbuf *m, const struct fp_act_set_nd *a)
 {
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 	struct fp_key key __attribute__((aligned(64)));
-	struct fp_patch change = {0};
+	struct fp_patch change = { 0 };
 	struct fp_layout at;
 	uint8_t to[16];
 

@@ -21,8 +21,8 @@ void fp_act_pop_vlan(struct rte_mbuf *m)
 {
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 
-	if (m->data_len < 18 || !((p[12] == 0x81 && p[13] == 0x00) ||
-				  (p[12] == 0x88 && p[13] == 0xa8)))
+	if (m->data_len < 18 ||
+	    !((p[12] == 0x81 && p[13] == 0x00) || (p[12] == 0x88 && p[13] == 0xa8)))
 		return;
 	memmove(p + 4, p, 12);
 	rte_pktmbuf_adj(m, 4);

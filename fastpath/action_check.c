@@ -92,12 +92,13 @@ static int check_body(const struct fp_act_hdr *h, size_t at, struct fp_err *err)
 	case FP_ACT_TNL_PUSH:
 		if (sizeof(*push) + push->header_len > h->len)
 			return fp_fail(err, -EINVAL,
-				       "tnl_push at byte %zu: header of %u bytes in a record of %u", at,
-				       push->header_len, h->len);
+				       "tnl_push at byte %zu: header of %u bytes in a record of %u",
+				       at, push->header_len, h->len);
 		if (push->tnl_type != FP_TNL_VXLAN)
-			return fp_fail(err, -EINVAL,
-				       "tnl_push at byte %zu: tunnel type %u, only VXLAN (4) is known",
-				       at, push->tnl_type);
+			return fp_fail(
+				err, -EINVAL,
+				"tnl_push at byte %zu: tunnel type %u, only VXLAN (4) is known", at,
+				push->tnl_type);
 		if (fp_action_tnl_layout(push, &layout) < 0)
 			return fp_fail(err, -EINVAL,
 				       "tnl_push at byte %zu: header of %u bytes is not "
@@ -106,10 +107,11 @@ static int check_body(const struct fp_act_hdr *h, size_t at, struct fp_err *err)
 		return 0;
 	case FP_ACT_USERSPACE:
 		if (user->cookie_len > FP_COOKIE_MAX || sizeof(*user) + user->cookie_len > h->len)
-			return fp_fail(err, -EINVAL,
-				       "userspace at byte %zu: cookie of %u bytes, at most %u and the "
-				       "record's length are possible",
-				       at, user->cookie_len, FP_COOKIE_MAX);
+			return fp_fail(
+				err, -EINVAL,
+				"userspace at byte %zu: cookie of %u bytes, at most %u and the "
+				"record's length are possible",
+				at, user->cookie_len, FP_COOKIE_MAX);
 		return 0;
 	default:
 		return 0;
@@ -122,10 +124,11 @@ static int check(const uint8_t *actions, size_t n, size_t from, int depth, struc
 		const struct fp_act_hdr *h = (const void *)(actions + at);
 
 		if (n - at < sizeof(*h) || h->len < sizeof(*h) || h->len % 4 || h->len > n - at)
-			return fp_fail(err, -EINVAL,
-				       "action at byte %zu: record does not fit into the list's %zu "
-				       "bytes",
-				       from + at, n);
+			return fp_fail(
+				err, -EINVAL,
+				"action at byte %zu: record does not fit into the list's %zu "
+				"bytes",
+				from + at, n);
 		size_t min = least(h->type);
 
 		if (!min)
@@ -133,8 +136,8 @@ static int check(const uint8_t *actions, size_t n, size_t from, int depth, struc
 				       from + at, h->type);
 		if (h->len < min)
 			return fp_fail(err, -EINVAL,
-				       "action at byte %zu: type %u has %u bytes, needs %zu", from + at,
-				       h->type, h->len, min);
+				       "action at byte %zu: type %u has %u bytes, needs %zu",
+				       from + at, h->type, h->len, min);
 		int rc;
 
 		if (h->type == FP_ACT_CLONE) {

@@ -11,7 +11,7 @@
 #include "slow.h"
 #include "upcall.h"
 
-#define RUN_MAX 64    // commands that one call carries out
+#define RUN_MAX 64 // commands that one call carries out
 #define SEND_TRIES 1000
 
 int fp_command_send(struct fp_lcore *lc, struct fp_command *c)
@@ -27,7 +27,7 @@ int fp_command_send(struct fp_lcore *lc, struct fp_command *c)
 
 static void run_packet(struct fp_lcore *lc, const struct fp_command *c)
 {
-	struct fp_md md = {.in_port = c->in_port, .recirc_id = c->recirc_id};
+	struct fp_md md = { .in_port = c->in_port, .recirc_id = c->recirc_id };
 
 	if (c->prog)
 		fp_exec(lc, c->prog, c->m, &md);

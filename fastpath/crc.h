@@ -19,8 +19,8 @@ static inline uint32_t fp_crc64(uint32_t h, uint64_t v)
 #else
 static inline uint32_t fp_crc64(uint32_t h, uint64_t v)
 {
-	unsigned __int128 r = (unsigned __int128)(v ^ h ^ 0x9e3779b97f4a7c15ULL) *
-			      0xa0761d6478bd642fULL;
+	unsigned __int128 r =
+		(unsigned __int128)(v ^ h ^ 0x9e3779b97f4a7c15ULL) * 0xa0761d6478bd642fULL;
 
 	return (uint32_t)(r >> 64) ^ (uint32_t)r;
 }

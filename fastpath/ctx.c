@@ -17,7 +17,7 @@
 #define RCU_SPINS 2000
 #define RCU_NAP_US 20
 #define SYNC_TURNS 3
-#define SYNC_BUSY_MS 200  // how long a lcore that is never idle keeps fp_sync
+#define SYNC_BUSY_MS 200 // how long a lcore that is never idle keeps fp_sync
 #define SYNC_MAX_MS 5000
 
 static void defaults(struct fp_config *c)
@@ -34,16 +34,19 @@ static void defaults(struct fp_config *c)
 static int check(const struct fp_config *c, struct fp_err *err)
 {
 	if (c->max_flows > 1U << 26)
-		return fp_fail(err, -EINVAL, "%u flows asked for, at most %u", c->max_flows, 1U << 26);
+		return fp_fail(err, -EINVAL, "%u flows asked for, at most %u", c->max_flows,
+			       1U << 26);
 	if (c->max_masks < 2 || c->max_masks > FP_MAX_MASKS)
 		return fp_fail(err, -EINVAL, "%u masks asked for, 2 to %d are possible",
 			       c->max_masks, FP_MAX_MASKS);
 	if (c->mbuf_room < 256 || c->mbuf_room > 60000)
-		return fp_fail(err, -EINVAL, "packet buffers of %u bytes asked for, 256 to 60000 are "
-				"possible",
+		return fp_fail(err, -EINVAL,
+			       "packet buffers of %u bytes asked for, 256 to 60000 are "
+			       "possible",
 			       c->mbuf_room);
 	if (c->upcall_ring > 1U << 20 || c->emc_entries > 1U << 24)
-		return fp_fail(err, -EINVAL, "upcall ring of %u or cache of %u entries is too large",
+		return fp_fail(err, -EINVAL,
+			       "upcall ring of %u or cache of %u entries is too large",
 			       c->upcall_ring, c->emc_entries);
 	return 0;
 }

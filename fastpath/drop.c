@@ -6,7 +6,7 @@
 static const struct {
 	const char *name, *text;
 } drops[] = {
-#define FP_DROP(name, text, why) {text, why},
+#define FP_DROP(name, text, why) { text, why },
 #include "fp_drop.def"
 #undef FP_DROP
 };

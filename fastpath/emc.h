@@ -15,8 +15,7 @@
 static inline bool fp_base_same(const struct fp_key_base *a, const struct fp_key_base *b)
 {
 #if defined(__AVX512F__)
-	return _mm512_mask_cmpneq_epi64_mask(0x7f, _mm512_load_si512(a), _mm512_load_si512(b)) ==
-	       0;
+	return _mm512_mask_cmpneq_epi64_mask(0x7f, _mm512_load_si512(a), _mm512_load_si512(b)) == 0;
 #elif defined(__AVX2__)
 	const __m256i *x = (const void *)a, *y = (const void *)b;
 	const __m256i part = _mm256_set_epi64x(0, -1, -1, -1);

@@ -7,8 +7,7 @@
 
 // Runs a program on a packet; takes the packet. md is the packet's metadata as of
 // the lookup and may change on the way.
-void fp_exec(struct fp_lcore *lc, const struct fp_prog *prog, struct rte_mbuf *m,
-	     struct fp_md *md);
+void fp_exec(struct fp_lcore *lc, const struct fp_prog *prog, struct rte_mbuf *m, struct fp_md *md);
 
 // Rewrites: apply to the packet as it stands, or change nothing.
 void fp_act_set_eth(struct rte_mbuf *m, const struct fp_act_set_eth *a);

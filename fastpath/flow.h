@@ -21,14 +21,14 @@
 #define FP_SLOTS_PER_BUCKET 8
 
 struct fp_flow {
-	uint32_t gen;         // writer stores, lcores load; odd while the flow lives
-	uint16_t mask;        // mask id
-	uint8_t lines;        // bit 0: line 0, bit n: line n
+	uint32_t gen;  // writer stores, lcores load; odd while the flow lives
+	uint16_t mask; // mask id
+	uint8_t lines; // bit 0: line 0, bit n: line n
 	uint8_t n_lines;
 	struct fp_prog *prog; // writer publishes, lcores load
 	uint8_t *key;         // n_lines masked lines; free list: unused
 	uint32_t hash;
-	uint32_t birth;       // number of this use of the index; free list: next index
+	uint32_t birth; // number of this use of the index; free list: next index
 };
 
 // Written by its lcore alone, summed by readers with relaxed loads.

@@ -159,7 +159,7 @@ int fp_flow_put(struct fp *fp, struct fp_flow_put *flows, int n, const uint8_t *
 	if (err)
 		err->text[0] = 0;
 	for (int i = 0; i < n; i++) {
-		struct fp_err here = {.text = ""};
+		struct fp_err here = { .text = "" };
 
 		flows[i].rc = put_one(fp, &flows[i], actions, actions_size, &here);
 		if (flows[i].rc == 0)
@@ -201,7 +201,7 @@ int fp_flow_del(struct fp *fp, const uint64_t *ids, int n, struct fp_flow_stats 
 
 		if (!gone[i]) {
 			if (final)
-				final[i] = (struct fp_flow_stats){.rc = -ENOENT};
+				final[i] = (struct fp_flow_stats){ .rc = -ENOENT };
 			continue;
 		}
 		if (final)
@@ -233,7 +233,7 @@ int fp_flow_stats(struct fp *fp, const uint64_t *ids, int n, struct fp_flow_stat
 			read_counts(fp->flows, index, &out[i]);
 			found++;
 		} else {
-			out[i] = (struct fp_flow_stats){.rc = -ENOENT};
+			out[i] = (struct fp_flow_stats){ .rc = -ENOENT };
 		}
 	}
 	return found;

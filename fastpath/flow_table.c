@@ -115,7 +115,7 @@ void fp_flow_lines_free(struct fp_flow_table *t, uint8_t *p, int n)
 // Puts a pair into one of its two buckets, the emptier one. 0 or -ENOSPC.
 static int slots_put(struct fp_slots *s, uint32_t hash, uint32_t index)
 {
-	uint32_t at[2] = {fp_bucket_a(hash, s->bucket_mask), fp_bucket_b(hash, s->bucket_mask)};
+	uint32_t at[2] = { fp_bucket_a(hash, s->bucket_mask), fp_bucket_b(hash, s->bucket_mask) };
 	int best = -1, best_free = 0, best_slot = 0;
 
 	for (int b = 0; b < 2; b++) {
@@ -195,7 +195,7 @@ int fp_flow_slot_put(struct fp *fp, struct fp_flow_table *t, uint32_t hash, uint
 void fp_flow_slot_del(struct fp_flow_table *t, uint32_t hash, uint32_t index)
 {
 	struct fp_slots *s = t->slots;
-	uint32_t at[2] = {fp_bucket_a(hash, s->bucket_mask), fp_bucket_b(hash, s->bucket_mask)};
+	uint32_t at[2] = { fp_bucket_a(hash, s->bucket_mask), fp_bucket_b(hash, s->bucket_mask) };
 	uint64_t e = (uint64_t)hash << 32 | index;
 
 	for (int b = 0; b < 2; b++) {

@@ -30,10 +30,10 @@ static const struct {
 	void (*loop)(struct fp_lcore *);
 } builds[] = {
 #if defined(__x86_64__)
-	{"avx512", has_avx512, fp_loop_avx512},
-	{"avx2", has_avx2, fp_loop_avx2},
+	{ "avx512", has_avx512, fp_loop_avx512 },
+	{ "avx2", has_avx2, fp_loop_avx2 },
 #endif
-	{"generic", always, fp_loop_generic},
+	{ "generic", always, fp_loop_generic },
 };
 
 const char *fp_isa_pick(const char *asked, void (**run)(struct fp_lcore *), struct fp_err *err)
@@ -45,7 +45,8 @@ const char *fp_isa_pick(const char *asked, void (**run)(struct fp_lcore *), stru
 			*run = builds[i].loop;
 			return builds[i].name;
 		}
-		fp_fail(err, -ENOTSUP, "the loop's build %s was asked for and this CPU does not run it",
+		fp_fail(err, -ENOTSUP,
+			"the loop's build %s was asked for and this CPU does not run it",
 			builds[i].name);
 		if (asked[0])
 			return NULL;

@@ -123,8 +123,9 @@ static int pin(struct fp_lcore *lc, struct fp_err *err)
 	int rc = pthread_setaffinity_np(lc->thread, sizeof(set), &set);
 
 	if (rc && lc->cpu >= 0)
-		return fp_fail(err, -rc, "lcore on CPU %d: %s; it must be one of the CPUs that this "
-				"process may use",
+		return fp_fail(err, -rc,
+			       "lcore on CPU %d: %s; it must be one of the CPUs that this "
+			       "process may use",
 			       lc->cpu, strerror(rc));
 	return 0;
 }
@@ -185,7 +186,8 @@ int fp_lcore_start(struct fp *fp, int cpu, uint32_t flags, uint16_t *id, struct 
 		return fp_fail(err, -EEXIST, "the housekeeping lcore runs already, as lcore %u",
 			       fp->housekeeping->id);
 	if (cpu < 0 && !hk)
-		return fp_fail(err, -EINVAL, "a lcore needs a CPU, only housekeeping runs anywhere");
+		return fp_fail(err, -EINVAL,
+			       "a lcore needs a CPU, only housekeeping runs anywhere");
 	for (; at < FP_MAX_LCORES; at++) {
 		struct fp_lcore *other = fp->lcores[at];
 

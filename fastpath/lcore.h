@@ -17,7 +17,7 @@
 #include "port.h"
 
 #define FP_BURST 32
-#define FP_RECIRC_MAX 6     // lookups of one packet behind the first, as Open vSwitch
+#define FP_RECIRC_MAX 6 // lookups of one packet behind the first, as Open vSwitch
 #define FP_TX_BURST 32
 #define FP_HANDOFF_RING 2048
 #define FP_COMMAND_RING 4096
@@ -72,13 +72,13 @@ struct fp_lcore_counters {
 struct fp_batch {
 	struct fp_key_base key[FP_BURST] __attribute__((aligned(64)));
 	struct rte_mbuf *m[FP_BURST];
-	uint32_t hash[FP_BURST];      // of the whole key: caches
-	uint32_t flow_hash[FP_BURST]; // of the 5-tuple: UDP source port, upcalls
-	uint64_t priv[FP_BURST];      // flow index | generation << 32; 0: not in a cache
+	uint32_t hash[FP_BURST];        // of the whole key: caches
+	uint32_t flow_hash[FP_BURST];   // of the 5-tuple: UDP source port, upcalls
+	uint64_t priv[FP_BURST];        // flow index | generation << 32; 0: not in a cache
 	struct fp_term *term[FP_BURST]; // the tunnel that was taken off, or NULL
-	uint32_t slow;          // bit a packet: the whole parser took it; flow_hash is set
-	uint32_t wide;          // the key has more lines, in fp_lcore.wide_key
-	bool cut;               // term is set
+	uint32_t slow;                  // bit a packet: the whole parser took it; flow_hash is set
+	uint32_t wide;                  // the key has more lines, in fp_lcore.wide_key
+	bool cut;                       // term is set
 };
 
 struct fp_lcore {
@@ -120,14 +120,15 @@ struct fp_lcore {
 	uint32_t term_epoch; // changes when tunnel terminations must be learnt again
 
 	// Rings: producer and consumer as their names say.
-	struct rte_ring *handoff __attribute__((aligned(64))); // this lcore -> lcore 0: packets to send
-	struct rte_ring *commands; // writer -> this lcore: struct fp_command
-	struct rte_ring *garbage;  // this lcore -> writer: programs to give back
+	struct rte_ring *handoff
+		__attribute__((aligned(64))); // this lcore -> lcore 0: packets to send
+	struct rte_ring *commands;            // writer -> this lcore: struct fp_command
+	struct rte_ring *garbage;             // this lcore -> writer: programs to give back
 
 	// The housekeeping lcore's.
 	int epoll_fd;
 	uint32_t epoll_serial; // of the list whose descriptors epoll_fd holds
-	uint64_t idle_since; // TSC; 0: not idle
+	uint64_t idle_since;   // TSC; 0: not idle
 	uint32_t idle_turns;
 
 	bool running; // the writer's

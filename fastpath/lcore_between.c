@@ -12,9 +12,9 @@
 #include "tx.h"
 #include "upcall.h"
 
-#define SPIN_TURNS 64            // idle turns before the first sleep
-#define NAP_NS 50000             // sleep of a lcore that was busy a moment ago
-#define LONG_NAP_NS 1000000      // sleep of one that has been idle for long
+#define SPIN_TURNS 64       // idle turns before the first sleep
+#define NAP_NS 50000        // sleep of a lcore that was busy a moment ago
+#define LONG_NAP_NS 1000000 // sleep of one that has been idle for long
 #define LONG_IDLE_MS 500
 
 // Sends what other lcores handed over to this one.
@@ -83,7 +83,7 @@ static void watch(struct fp_lcore *lc, struct fp_rx_list *list)
 	lc->epoll_serial = list->serial;
 	for (int i = 0; i < list->n && lc->epoll_fd >= 0; i++) {
 		const struct fp_rx_entry *rx = &list->rx[i];
-		struct epoll_event ev = {.events = EPOLLIN};
+		struct epoll_event ev = { .events = EPOLLIN };
 		int fd = rx->port->ops->poll_fd ? rx->port->ops->poll_fd(rx->port, rx->queue) : -1;
 
 		if (fd >= 0)
@@ -94,7 +94,7 @@ static void watch(struct fp_lcore *lc, struct fp_rx_list *list)
 void fp_lcore_idle(struct fp_lcore *lc)
 {
 	struct fp_rx_list *list = __atomic_load_n(&lc->rxqs, __ATOMIC_ACQUIRE);
-	struct timespec nap = {.tv_nsec = NAP_NS};
+	struct timespec nap = { .tv_nsec = NAP_NS };
 	struct epoll_event ev[8];
 
 	if (lc->epoll_fd < 0 || list->serial != lc->epoll_serial) {

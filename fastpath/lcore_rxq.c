@@ -48,7 +48,8 @@ static struct fp_lcore *poller(struct fp *fp, uint16_t port, uint16_t queue)
 	return NULL;
 }
 
-static int check(struct fp *fp, const struct fp_lcore *lc, const struct fp_rxq *q, struct fp_err *err)
+static int check(struct fp *fp, const struct fp_lcore *lc, const struct fp_rxq *q,
+		 struct fp_err *err)
 {
 	const struct fp_port *port = fp_port_get(fp, q->port);
 	const struct fp_lcore *other;
@@ -60,11 +61,13 @@ static int check(struct fp *fp, const struct fp_lcore *lc, const struct fp_rxq *
 			       port->name, port->n_rxq, q->queue);
 	other = poller(fp, q->port, q->queue);
 	if (other && other != lc)
-		return fp_fail(err, -EBUSY, "queue %u of port %s is polled by lcore %u; take it off "
-				"there first",
+		return fp_fail(err, -EBUSY,
+			       "queue %u of port %s is polled by lcore %u; take it off "
+			       "there first",
 			       q->queue, port->name, other->id);
 	if (port->kernel && !fp->housekeeping)
-		return fp_fail(err, -ENODEV, "port %s needs the housekeeping lcore, which does not run",
+		return fp_fail(err, -ENODEV,
+			       "port %s needs the housekeeping lcore, which does not run",
 			       port->name);
 	return 0;
 }

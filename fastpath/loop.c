@@ -39,8 +39,7 @@ static void md_of(const struct fp_lcore *lc, const struct fp_batch *b, int i, st
 	md->has_tun = true;
 	md->depth = 1;
 	md->tun = term->tun;
-	md->tun.be_tp_src =
-		is_wide(b, i) ? lc->wide_key[i].tun.be_tp_src : b->key[i].be_tun_tp_src;
+	md->tun.be_tp_src = is_wide(b, i) ? lc->wide_key[i].tun.be_tp_src : b->key[i].be_tun_tp_src;
 }
 
 // A packet that the short parser does not take: the whole parser. A packet that is
@@ -108,8 +107,8 @@ static __rte_always_inline struct fp_term *shortcut(struct fp_lcore *lc, struct 
 }
 
 // Counts what the short cut took on an outer flow.
-static __rte_always_inline void count_outer(struct fp_lcore *lc, const struct fp_term *e, uint64_t packets,
-			       uint64_t bytes)
+static __rte_always_inline void count_outer(struct fp_lcore *lc, const struct fp_term *e,
+					    uint64_t packets, uint64_t bytes)
 {
 	if (packets) {
 		fp_count_add(&lc->counts[e->flow], packets, bytes, lc->now, 0);
@@ -118,8 +117,8 @@ static __rte_always_inline void count_outer(struct fp_lcore *lc, const struct fp
 }
 
 // Stage 1. slow lists the packets that took the whole parser; returns their number.
-static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch *b, int n, uint16_t in_port,
-			      bool cut, uint8_t *slow)
+static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch *b, int n,
+					   uint16_t in_port, bool cut, uint8_t *slow)
 {
 	uint64_t packets = 0, bytes = 0, w0 = (uint64_t)in_port << 32, w1 = 0;
 	struct fp_term *last = NULL, *e = NULL;
@@ -183,7 +182,7 @@ static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch 
 
 // Stage 2: flow indices, with the generation that they were remembered under.
 static __rte_always_inline void stage_classify(struct fp_lcore *lc, struct fp_batch *b, int n,
-				  const uint8_t *slow, int n_slow)
+					       const uint8_t *slow, int n_slow)
 {
 	for (int i = 0; i < n; i++) {
 		uint64_t priv = fp_emc_lookup(lc, &b->key[i], b->hash[i]);
@@ -234,7 +233,8 @@ static __rte_noinline void act_slow(struct fp_lcore *lc, struct fp_batch *b, int
 	fp_slow_run(lc, b->m[i], flow, &md);
 }
 
-static __rte_always_inline bool act_push(const struct fp_batch *b, int i, const struct fp_prog *prog)
+static __rte_always_inline bool act_push(const struct fp_batch *b, int i,
+					 const struct fp_prog *prog)
 {
 	const struct fp_push *push = prog->push;
 	struct rte_mbuf *m = b->m[i];
@@ -248,8 +248,8 @@ static __rte_always_inline bool act_push(const struct fp_batch *b, int i, const 
 	m->pkt_len = inner + len;
 	if (unlikely(m->ol_flags & FP_RX_CSUM_FLAGS))
 		m->ol_flags &= ~FP_RX_CSUM_FLAGS;
-	uint32_t hash = b->slow >> i & 1 ? b->flow_hash[i]
-					 : fp_base_flow_hash((const void *)&b->key[i]);
+	uint32_t hash =
+		b->slow >> i & 1 ? b->flow_hash[i] : fp_base_flow_hash((const void *)&b->key[i]);
 
 	fp_push_header(rte_pktmbuf_mtod(m, uint8_t *), push, inner, hash);
 	return true;

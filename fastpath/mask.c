@@ -119,10 +119,11 @@ int fp_mask_get(struct fp *fp, struct fp_flow_table *t, const struct fp_key *mas
 		return rc < 0 ? fp_fail(err, rc, "no memory for another mask") : 0;
 	}
 	if (!narrow)
-		return fp_fail(err, -ENOSPC,
-			       "flow needs another mask and all %u are in use; use one of the masks "
-			       "of other flows or remove flows",
-			       t->max_masks);
+		return fp_fail(
+			err, -ENOSPC,
+			"flow needs another mask and all %u are in use; use one of the masks "
+			"of other flows or remove flows",
+			t->max_masks);
 	for (uint32_t i = 0; i < list->n; i++) {
 		struct fp_mask *m = list->mask[i];
 

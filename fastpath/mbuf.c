@@ -36,12 +36,14 @@ struct rte_mempool *fp_pool(struct fp *fp, int socket, struct fp_err *err)
 	if (fp->pools[at])
 		return fp->pools[at];
 	snprintf(name, sizeof(name), "fp-mbufs-%d-%x", at, (uint32_t)(uintptr_t)fp);
-	fp->pools[at] = rte_pktmbuf_pool_create(name, fp->cfg.n_mbufs, POOL_CACHE, 0,
-						(uint16_t)(RTE_PKTMBUF_HEADROOM + fp->cfg.mbuf_room),
-						socket < 0 ? SOCKET_ID_ANY : socket);
+	fp->pools[at] =
+		rte_pktmbuf_pool_create(name, fp->cfg.n_mbufs, POOL_CACHE, 0,
+					(uint16_t)(RTE_PKTMBUF_HEADROOM + fp->cfg.mbuf_room),
+					socket < 0 ? SOCKET_ID_ANY : socket);
 	if (!fp->pools[at])
 		fp_fail(err, -rte_errno,
-			"pool of %u packet buffers of %u bytes on socket %d: %s; give DPDK more memory "
+			"pool of %u packet buffers of %u bytes on socket %d: %s; give DPDK more "
+			"memory "
 			"(--mem) or ask for fewer buffers",
 			fp->cfg.n_mbufs, fp->cfg.mbuf_room, socket, rte_strerror(rte_errno));
 	return fp->pools[at];

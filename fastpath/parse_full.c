@@ -86,7 +86,7 @@ static void parse_tags(struct cursor *c, struct fp_key *key)
 // Reads the Ethernet type; false: 802.2 without SNAP, nothing more to read.
 static bool parse_type(struct cursor *c, struct fp_key *key)
 {
-	static const uint8_t snap[6] = {0xaa, 0xaa, 0x03, 0, 0, 0};
+	static const uint8_t snap[6] = { 0xaa, 0xaa, 0x03, 0, 0, 0 };
 	const uint8_t *p = c->p + c->at;
 
 	key->base.be_eth_type = load16(p);
@@ -105,7 +105,7 @@ static bool parse_type(struct cursor *c, struct fp_key *key)
 
 static void parse_arp(struct cursor *c, struct fp_key *key, struct fp_layout *at)
 {
-	static const uint8_t ether_ip4[6] = {0, 1, 8, 0, 6, 4};
+	static const uint8_t ether_ip4[6] = { 0, 1, 8, 0, 6, 4 };
 	const uint8_t *p = c->p + c->at;
 
 	if (!has(c, 28) || memcmp(p, ether_ip4, 6) != 0)

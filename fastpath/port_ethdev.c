@@ -25,8 +25,8 @@ struct ethdev_priv {
 };
 
 // "port NAME (DEVARGS): CALL: REASON".
-#define ethdev_fail(err, port, call, rc)                                                        \
-	fp_fail(err, (rc) < 0 ? (rc) : -EIO, "port %s (%s): %s: %s", (port)->name,              \
+#define ethdev_fail(err, port, call, rc)                                                           \
+	fp_fail(err, (rc) < 0 ? (rc) : -EIO, "port %s (%s): %s: %s", (port)->name,                 \
 		(port)->devargs, call, rte_strerror((rc) < 0 ? -(rc) : EIO))
 
 // Port id of the attached device that the devargs name, RTE_MAX_ETHPORTS: none.
@@ -93,7 +93,7 @@ static void detach(struct fp_port *port)
 	if (!ep->dev)
 		return;
 	RTE_ETH_FOREACH_DEV_OF(id, ep->dev)
-		return;
+	return;
 	rte_dev_remove(ep->dev);
 }
 
@@ -308,7 +308,7 @@ static int ethdev_stats(struct fp_port *port, struct fp_port_stats *out)
 	out->tx_bytes = s.obytes;
 	out->tx_errors = s.oerrors;
 	if (ep->n_xstats && rte_eth_xstats_get_by_id(port->ethdev, ep->xstats, values,
-						      ep->n_xstats) == ep->n_xstats)
+						     ep->n_xstats) == ep->n_xstats)
 		for (int i = 0; i < ep->n_xstats; i++)
 			out->tx_dropped += values[i];
 	return 0;
@@ -378,7 +378,8 @@ static int ethdev_set_up(struct fp_port *port, bool up, struct fp_err *err)
 	// A started device without such a switch is up.
 	if (rc < 0 && !(up && rc == -ENOTSUP))
 		return ethdev_fail(err, port,
-				   up ? "rte_eth_dev_set_link_up" : "rte_eth_dev_set_link_down", rc);
+				   up ? "rte_eth_dev_set_link_up" : "rte_eth_dev_set_link_down",
+				   rc);
 	return 0;
 }
 

@@ -61,8 +61,8 @@ static void push_compile(struct fp_push *push, const struct fp_act_tnl_push *act
 	push->udp_csum = push->header[at.l4 + 6] || push->header[at.l4 + 7];
 	memset(push->header + at.l4, 0, 2);     // source port
 	memset(push->header + at.l4 + 4, 0, 4); // length, checksum
-	push->max_inner = (uint16_t)(65535 - (at.v6 ? act->header_len - at.l4
-						    : act->header_len - at.l3));
+	push->max_inner =
+		(uint16_t)(65535 - (at.v6 ? act->header_len - at.l4 : act->header_len - at.l3));
 	if (at.v6) {
 		memset(push->header + at.l3 + 4, 0, 2);
 		return;
@@ -119,8 +119,8 @@ static void fuse(struct fp_prog *p)
 		p->out_port = (uint16_t)op[1].value;
 		p->push = op[0].data;
 	} else if (p->n_ops == 2 && op[0].type == FP_ACT_SET_ETH && op[1].type == FP_ACT_OUTPUT) {
-		static const uint8_t ones[12] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-						 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+		static const uint8_t ones[12] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+						  0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 		const struct fp_act_set_eth *set = op[0].data;
 
 		if (memcmp(set->dst_mask, ones, 12) == 0) {

@@ -25,12 +25,12 @@ enum fp_fused {
 // Outer header, ready to copy, with what patching it needs.
 struct fp_push {
 	uint8_t header[FP_TNL_HDR_MAX] __attribute__((aligned(64)));
-	uint16_t len;     // bytes of header
-	uint16_t l3, l4;  // offsets of the outer IP and UDP headers
-	uint16_t ip_sum;  // IPv4: sum of the header without the total length, folded
+	uint16_t len;       // bytes of header
+	uint16_t l3, l4;    // offsets of the outer IP and UDP headers
+	uint16_t ip_sum;    // IPv4: sum of the header without the total length, folded
 	uint16_t max_inner; // longest inner frame that keeps the lengths in 16 bits
 	bool v6;
-	bool udp_csum;    // fill the UDP checksum
+	bool udp_csum;     // fill the UDP checksum
 	uint32_t out_port; // what the action says
 };
 
@@ -43,8 +43,8 @@ struct fp_op {
 
 struct fp_prog {
 	// First line: what the packet loop reads.
-	uint8_t fused;  // enum fp_fused
-	bool effect;    // some action hands a packet on, or drops: the end is no drop
+	uint8_t fused; // enum fp_fused
+	bool effect;   // some action hands a packet on, or drops: the end is no drop
 	uint16_t out_port;
 	uint32_t n_ops;
 	const struct fp_push *push; // FUSED_PUSH_OUTPUT
@@ -53,8 +53,8 @@ struct fp_prog {
 	// The writer's.
 	uint32_t refs;
 	uint64_t hash;
-	struct fp_prog *next;  // chain of the intern table
-	const uint8_t *bytes;  // the actions it was made of
+	struct fp_prog *next;   // chain of the intern table
+	const uint8_t *bytes;   // the actions it was made of
 	uint32_t n_bytes, size; // size: bytes of this allocation
 };
 

@@ -47,7 +47,8 @@ static void remember(struct fp_lcore *lc, struct fp_key_base *compact, uint32_t 
 		uint32_t flow = (uint32_t)set[i].priv;
 
 		// An entry that is free or stale goes first, else they take turns.
-		if (!flow || fp_flow_gen(&lc->table->flows[flow]) != (uint32_t)(set[i].priv >> 32)) {
+		if (!flow ||
+		    fp_flow_gen(&lc->table->flows[flow]) != (uint32_t)(set[i].priv >> 32)) {
 			way = i;
 			goto out;
 		}

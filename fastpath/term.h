@@ -38,7 +38,7 @@ struct fp_term {
 };
 
 struct fp_term_table {
-	uint32_t n;       // entries ever learnt: 0 means nothing to match
+	uint32_t n; // entries ever learnt: 0 means nothing to match
 	uint32_t next_id;
 	struct fp_term *entries; // FP_TERM_ENTRIES, sets of two
 };

@@ -33,7 +33,7 @@ bool fp_udp_csum_ok(const struct rte_mbuf *m, uint32_t l3, uint32_t udp, uint32_
 bool fp_ecn_decap(struct rte_mbuf *m, uint8_t outer)
 {
 	struct fp_key key __attribute__((aligned(64)));
-	struct fp_md none = {.in_port = 0};
+	struct fp_md none = { .in_port = 0 };
 	struct fp_layout at;
 	uint8_t *ip, inner;
 	uint16_t was, is, csum;
@@ -59,7 +59,7 @@ bool fp_ecn_decap(struct rte_mbuf *m, uint8_t outer)
 	uint32_t sum = (uint16_t)~csum + (uint32_t)(uint16_t)~was + is;
 
 	sum = (sum & 0xffff) + (sum >> 16);
-	csum = (uint16_t)~((sum & 0xffff) + (sum >> 16));
+	csum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 	memcpy(ip + 10, &csum, 2);
 	return true;
 }

@@ -108,8 +108,7 @@ static void key_copy(struct fp_key *to, const struct fp_key *from)
 
 static bool key_same(const struct fp_key *a, const struct fp_key *b)
 {
-	if (a->base.lines != b->base.lines ||
-	    memcmp(&a->base, &b->base, FP_BASE_COMPARED) != 0)
+	if (a->base.lines != b->base.lines || memcmp(&a->base, &b->base, FP_BASE_COMPARED) != 0)
 		return false;
 	for (int n = 1; n < FP_KEY_LINES; n++) {
 		if ((a->base.lines & (1 << (n - 1))) &&

@@ -45,12 +45,12 @@ struct fp_slot {
 struct fp_upcalls {
 	// The lcore's.
 	uint32_t n_slots, free_head, n_used;
-	uint32_t n_pending; // slots in the hash: misses not answered
+	uint32_t n_pending;       // slots in the hash: misses not answered
 	uint16_t pending_udp[64]; // of those, UDP packets that may be a tunnel's, by port
 	uint32_t bucket_mask;
 	uint32_t *buckets;
 	uint32_t held_max;
-	uint32_t scan; // next slot that the timeout looks at
+	uint32_t scan;    // next slot that the timeout looks at
 	uint64_t timeout; // TSC ticks
 	struct fp_slot *slots;
 	struct rte_ring *to_go;   // lcore -> Go: slot indices

@@ -127,7 +127,7 @@ int fp_upcall_answer(struct fp *fp, struct fp_verdict *v, int n, const uint8_t *
 
 	fp_command_collect(fp);
 	for (int i = 0; i < n; i++) {
-		struct fp_command c = {.kind = FP_COMMAND_VERDICT, .token = v[i].token};
+		struct fp_command c = { .kind = FP_COMMAND_VERDICT, .token = v[i].token };
 		struct fp_lcore *lc = v[i].lcore < FP_MAX_LCORES ? fp->lcores[v[i].lcore] : NULL;
 
 		c.verdict = v[i].kind;

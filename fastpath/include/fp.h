@@ -60,16 +60,16 @@ const char *fp_dpdk_version(void);
 // ---- Context ---------------------------------------------------------------
 
 struct fp_config {
-	uint32_t max_flows;   // 0: 1048576; rounded up to a power of two
-	uint32_t emc_entries; // per lcore; 0: 65536; power of two
-	uint32_t n_mbufs;     // per socket; 0: 32768
-	uint32_t mbuf_room;   // data bytes per mbuf without headroom; 0: 2048
-	uint32_t max_masks;   // 0: 64
-	uint32_t upcall_ring; // upcalls outstanding per lcore; 0: 2048
+	uint32_t max_flows;         // 0: 1048576; rounded up to a power of two
+	uint32_t emc_entries;       // per lcore; 0: 65536; power of two
+	uint32_t n_mbufs;           // per socket; 0: 32768
+	uint32_t mbuf_room;         // data bytes per mbuf without headroom; 0: 2048
+	uint32_t max_masks;         // 0: 64
+	uint32_t upcall_ring;       // upcalls outstanding per lcore; 0: 2048
 	uint32_t upcall_timeout_ms; // 0: 5000
-	int socket;           // NUMA socket of the first mempool; -1: any
-	int no_shortcut;      // 1: single-pass tunnel termination off
-	char isa[16];         // "", "generic", "avx2", "avx512": force a build of the loop
+	int socket;                 // NUMA socket of the first mempool; -1: any
+	int no_shortcut;            // 1: single-pass tunnel termination off
+	char isa[16];               // "", "generic", "avx2", "avx512": force a build of the loop
 };
 
 int fp_open(const struct fp_config *cfg, struct fp **out, struct fp_err *err);
@@ -86,10 +86,10 @@ int fp_sync(struct fp *fp);
 struct fp_memory {
 	uint64_t mbufs_total, mbufs_in_use; // packet buffers, all sockets
 	uint64_t mbuf_alloc_failed;
-	uint64_t flow_bytes;   // flows, their key lines and their counters on all lcores
-	uint64_t table_bytes;  // hash tables and masks
-	uint64_t prog_bytes;   // compiled actions
-	uint64_t cache_bytes;  // exact-match and tunnel caches, all lcores
+	uint64_t flow_bytes;  // flows, their key lines and their counters on all lcores
+	uint64_t table_bytes; // hash tables and masks
+	uint64_t prog_bytes;  // compiled actions
+	uint64_t cache_bytes; // exact-match and tunnel caches, all lcores
 	uint64_t flows, masks, progs;
 };
 int fp_memory(struct fp *fp, struct fp_memory *out); // any thread
@@ -105,8 +105,8 @@ enum fp_port_kind {
 };
 
 struct fp_port_spec {
-	uint32_t kind; // enum fp_port_kind
-	uint16_t no;   // datapath port number asked for, FP_NO_PORT: any
+	uint32_t kind;                       // enum fp_port_kind
+	uint16_t no;                         // datapath port number asked for, FP_NO_PORT: any
 	uint16_t n_rxq, n_txq, n_rxd, n_txd; // 0: default
 	uint32_t mtu;                        // 0: leave
 	uint32_t upcall_limit;               // outstanding upcalls; 0: default
@@ -234,11 +234,11 @@ enum {
 };
 
 struct fp_flow_put {
-	struct fp_key key, mask;    // out with FP_PUT_NARROW: mask is the one taken
-	uint64_t id;                // out: the flow's id
-	uint32_t flags;             // FP_PUT_*
-	uint32_t act_ofs, act_len;  // where its actions stand in the call's buffer
-	int32_t rc;                 // out: 0 or -errno of this flow
+	struct fp_key key, mask;   // out with FP_PUT_NARROW: mask is the one taken
+	uint64_t id;               // out: the flow's id
+	uint32_t flags;            // FP_PUT_*
+	uint32_t act_ofs, act_len; // where its actions stand in the call's buffer
+	int32_t rc;                // out: 0 or -errno of this flow
 };
 
 // Puts n flows, all-or-nothing each; rc per flow. Returns how many succeeded, or
@@ -248,7 +248,7 @@ int fp_flow_put(struct fp *fp, struct fp_flow_put *flows, int n, const uint8_t *
 
 struct fp_flow_stats {
 	uint64_t packets, bytes;
-	uint64_t used_tsc; // 0: never; TSC of the last packet
+	uint64_t used_tsc;  // 0: never; TSC of the last packet
 	uint16_t tcp_flags; // or of all, host order
 	uint16_t zero;
 	int32_t rc; // 0 or -ENOENT
@@ -284,8 +284,8 @@ struct fp_upcall {
 	uint32_t reason;
 	uint32_t pid; // of the userspace action
 	uint32_t hash;
-	uint32_t pkt_len;            // of the packet
-	uint32_t cap_len, data_ofs;  // copied bytes and where they start in the call's buffer
+	uint32_t pkt_len;           // of the packet
+	uint32_t cap_len, data_ofs; // copied bytes and where they start in the call's buffer
 	uint32_t cookie_len, cookie_ofs;
 };
 
@@ -306,9 +306,9 @@ enum fp_verdict_kind {
 struct fp_verdict {
 	uint64_t token;
 	uint16_t lcore;
-	uint16_t kind; // enum fp_verdict_kind
+	uint16_t kind;             // enum fp_verdict_kind
 	uint32_t act_ofs, act_len; // EXECUTE
-	int32_t rc; // out: 0 or -errno
+	int32_t rc;                // out: 0 or -errno
 };
 // Answers n misses. Every miss must be answered once; what is not answered in
 // time is dropped as upcall_timeout.

@@ -72,7 +72,7 @@ struct fp_key_base {
 	uint8_t ip_ttl;       // IPv6: hop limit
 	uint8_t ip_proto;     // ARP: low byte of the opcode
 	uint8_t ip_frag;
-	uint8_t ip_tos; // IPv6: traffic class; the order makes the loop's parser short
+	uint8_t ip_tos;     // IPv6: traffic class; the order makes the loop's parser short
 	uint16_t be_tp_src; // ICMP: type
 	uint16_t be_tp_dst; // ICMP: code
 	uint16_t be_tcp_flags;
