@@ -1,0 +1,37 @@
+package dptest
+
+// dropTexts are the reasons of fastpath/include/fp_drop.def; a test holds the two
+// together.
+var dropTexts = []struct{ name, text string }{
+	{"eth_truncated", "frame shorter than an Ethernet header"},
+	{"flow_drop", "the flow's actions drop the packet"},
+	{"output_no_port", "output to a port that does not exist"},
+	{"output_mtu", "frame longer than the output port takes"},
+	{"tx_full", "the output port's queue took no more packets"},
+	{"tx_handoff_full", "ring to the lcore that owns the output queue was full"},
+	{"rx_port_gone", "port was removed while its packets were queued"},
+	{"upcall_lost", "upcall ring or pending table was full"},
+	{"upcall_port_limit", "port exceeded its share of outstanding upcalls"},
+	{"upcall_queue_full", "too many packets of one flow wait for its upcall"},
+	{"upcall_timeout", "handler did not answer the upcall in time"},
+	{"upcall_drop", "handler answered the upcall with a drop"},
+	{"upcall_loop", "packet missed again after its upcall was answered"},
+	{"recirc_depth", "packet recirculated or tunnelled too many times"},
+	{"no_mbuf", "no packet buffer for a copy or a segment"},
+	{"tnl_truncated", "tunnel header or its UDP or IP header cut short or lying about its length"},
+	{"tnl_ip_csum", "outer IPv4 header checksum wrong"},
+	{"tnl_udp_csum", "outer UDP checksum wrong"},
+	{"tnl_fragment", "outer IP packet is a fragment"},
+	{"tnl_no_port", "tnl_pop names a tunnel port that does not exist or is of another type"},
+	{"vxlan_no_vni_flag", "VXLAN flag I is not set (RFC 7348 section 5)"},
+	{"vxlan_reserved", "VXLAN flag or reserved bit set that no enabled extension uses"},
+	{"vxlan_unknown_vni", "VNI that the tunnel port does not terminate"},
+	{"vxlan_inner_short", "inner frame shorter than an Ethernet header"},
+	{"tnl_ecn", "outer CE on an inner packet that is not ECN-capable (RFC 6040)"},
+	{"push_headroom", "no room in front of the packet for a header"},
+	{"push_too_long", "packet with its outer header would exceed 65535 bytes"},
+	{"gso_failed", "segmentation offload asked for by the sender could not be done"},
+	{"csum_bad_offset", "checksum offload asked for outside of the packet"},
+	{"action_error", "action does not apply to the packet"},
+	{"stopped", "packet was held when its lcore stopped"},
+}
