@@ -18,6 +18,7 @@
 
 #define FP_BURST 32
 #define FP_RECIRC_MAX 6 // lookups of one packet behind the first, as Open vSwitch
+#define FP_BATCH_AHEAD 4
 #define FP_TX_BURST 32
 #define FP_HANDOFF_RING 2048
 #define FP_COMMAND_RING 4096
@@ -71,7 +72,7 @@ struct fp_lcore_counters {
 
 struct fp_batch {
 	struct fp_key_base key[FP_BURST] __attribute__((aligned(64)));
-	struct rte_mbuf *m[FP_BURST];
+	struct rte_mbuf *m[FP_BURST + FP_BATCH_AHEAD]; // the last one again behind the last
 	uint32_t hash[FP_BURST];        // of the whole key: caches
 	uint32_t flow_hash[FP_BURST];   // of the 5-tuple: UDP source port, upcalls
 	uint64_t priv[FP_BURST];        // flow index | generation << 32; 0: not in a cache

@@ -22,6 +22,8 @@
 #define CAT2(a, b) a##b
 #define CAT(a, b) CAT2(a, b)
 
+#define AHEAD FP_BATCH_AHEAD // packets between the prefetch of a packet's bytes and their use
+
 static bool is_wide(const struct fp_batch *b, int i)
 {
 	return b->wide >> i & 1;
@@ -124,6 +126,8 @@ static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch 
 	struct fp_term *last = NULL, *e = NULL;
 	int n_slow = 0;
 
+	for (int i = 0; i < AHEAD; i++)
+		b->m[n + i] = b->m[n - 1];
 	b->cut = cut;
 	b->slow = 0;
 	b->wide = 0;
@@ -134,7 +138,7 @@ static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch 
 		const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 		uint32_t len = m->pkt_len, have = m->data_len, inner = 0;
 
-		rte_prefetch0(rte_pktmbuf_mtod(b->m[RTE_MIN(i + 4, n - 1)], void *));
+		rte_prefetch0(rte_pktmbuf_mtod(b->m[i + AHEAD], void *));
 		if (cut) {
 			e = shortcut(lc, last, m, p, in_port, &inner);
 			w0 = (uint64_t)in_port << 32;
@@ -233,6 +237,8 @@ static __rte_noinline void act_slow(struct fp_lcore *lc, struct fp_batch *b, int
 	fp_slow_run(lc, b->m[i], flow, &md);
 }
 
+// Pushes a prebuilt header on a packet without pending work that is not too long.
+// False: it needs the interpreter.
 static __rte_always_inline bool act_push(const struct fp_batch *b, int i,
 					 const struct fp_prog *prog)
 {
@@ -240,8 +246,7 @@ static __rte_always_inline bool act_push(const struct fp_batch *b, int i,
 	struct rte_mbuf *m = b->m[i];
 	uint32_t inner = m->pkt_len, len = push->len;
 
-	if (unlikely((m->ol_flags & FP_MBUF_PENDING) || m->nb_segs != 1 ||
-		     inner > push->max_inner || m->data_off < len || push->udp_csum))
+	if (unlikely(m->nb_segs != 1 || m->data_off < len || push->udp_csum))
 		return false;
 	m->data_off = (uint16_t)(m->data_off - len);
 	m->data_len = (uint16_t)(m->data_len + len);
@@ -261,15 +266,19 @@ static __rte_always_inline void act(struct fp_lcore *lc, struct fp_batch *b, int
 				    uint32_t flow, const struct fp_prog *prog, uint32_t longest)
 {
 	uint8_t fused = prog->fused;
+	int i = from;
 
 	if (likely(fused == FP_FUSED_OUTPUT)) {
 		fp_tx_run(lc, prog->out_port, &b->m[from], to - from, longest);
 		return;
 	}
-	for (int i = from; i < to; i++) {
-		if (fused == FP_FUSED_PUSH_OUTPUT && likely(act_push(b, i, prog))) {
-			fp_tx(lc, prog->out_port, b->m[i]);
-		} else if (fused == FP_FUSED_ETH_OUTPUT) {
+	if (fused == FP_FUSED_PUSH_OUTPUT && longest <= prog->push->max_inner) {
+		while (i < to && act_push(b, i, prog))
+			i++;
+		fp_tx_run(lc, prog->out_port, &b->m[from], i - from, longest + prog->push->len);
+	}
+	for (; i < to; i++) {
+		if (fused == FP_FUSED_ETH_OUTPUT) {
 			memcpy(rte_pktmbuf_mtod(b->m[i], uint8_t *), prog->eth, 12);
 			fp_tx(lc, prog->out_port, b->m[i]);
 		} else {

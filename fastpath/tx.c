@@ -4,8 +4,7 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 
-// First packet of a turn for a port: looks the port up. False: there is none.
-static bool begin(struct fp_lcore *lc, uint16_t no)
+bool fp_tx_begin(struct fp_lcore *lc, uint16_t no)
 {
 	struct fp_tx_buffer *b = &lc->tx[no];
 	struct fp_port *port = fp_port_get(lc->fp, no);
@@ -94,7 +93,7 @@ void fp_tx_odd(struct fp_lcore *lc, uint16_t no, struct rte_mbuf *m)
 	bool gso = m->ol_flags & FP_MBUF_GSO;
 
 	if (!port) {
-		if (!begin(lc, no)) {
+		if (!fp_tx_begin(lc, no)) {
 			fp_drop(lc, m, FP_DROP_OUTPUT_NO_PORT);
 			return;
 		}

@@ -6,6 +6,8 @@
 #include "lcore.h"
 #include "vnet.h"
 
+// First packet of a turn for a port: looks the port up. False: there is none.
+bool fp_tx_begin(struct fp_lcore *lc, uint16_t port);
 // Sends what a buffer holds.
 void fp_tx_flush(struct fp_lcore *lc, uint16_t port);
 // Sends everything that this turn buffered.
@@ -41,6 +43,8 @@ static inline void fp_tx_run(struct fp_lcore *lc, uint16_t port, struct rte_mbuf
 {
 	struct fp_tx_buffer *b = &lc->tx[port];
 
+	if (unlikely(!b->max_frame))
+		fp_tx_begin(lc, port);
 	if (unlikely(longest > b->max_frame || b->n + n > FP_TX_BURST)) {
 		for (int i = 0; i < n; i++)
 			fp_tx(lc, port, m[i]);
