@@ -32,17 +32,9 @@ static inline bool fp_base_same(const struct fp_key_base *a, const struct fp_key
 #endif
 }
 
-static inline void fp_emc_prefetch(const struct fp_lcore *lc, uint32_t hash)
-{
-	rte_prefetch0(&lc->emc[2 * (hash & lc->emc_mask)]);
-}
-
 // Index and generation of the flow of a key, 0: not there.
-static inline uint64_t fp_emc_lookup(const struct fp_lcore *lc, const struct fp_key_base *key,
-				     uint32_t hash)
+static inline uint64_t fp_emc_lookup(const struct fp_key_base *set, const struct fp_key_base *key)
 {
-	const struct fp_key_base *set = &lc->emc[2 * (hash & lc->emc_mask)];
-
 	if (likely(fp_base_same(&set[0], key)))
 		return set[0].priv;
 	if (fp_base_same(&set[1], key))

@@ -64,7 +64,7 @@ static struct rte_mbuf *exec_push(struct fp_lcore *lc, struct rte_mbuf *m, const
 	md->has_tun = false;
 	md->pkt_mark = 0;
 	md->skb_priority = 0;
-	md->in_port = (uint16_t)push->out_port;
+	md->in_port = (uint16_t)push->plan.out_port;
 	return m;
 }
 

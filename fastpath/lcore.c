@@ -43,7 +43,7 @@ static struct fp_lcore *lcore_new(struct fp *fp, uint16_t id, int socket)
 	lc->socket = socket;
 	lc->epoll_fd = -1;
 	lc->table = fp->flows;
-	lc->emc_mask = sets - 1;
+	lc->emc_mask = (sets - 1) * 2 * sizeof(*lc->emc);
 	lc->emc = fp_arena_new((size_t)sets * 2 * sizeof(*lc->emc));
 	lc->wide = fp_arena_new(FP_WIDE_ENTRIES * sizeof(*lc->wide));
 	lc->term = fp_term_new();
@@ -68,7 +68,7 @@ void fp_lcore_free(struct fp_lcore *lc)
 	if (lc->handoff)
 		fp_lcore_drop_handoff(lc);
 	fp_upcalls_free(lc, lc->up);
-	fp_arena_free(lc->emc, ((size_t)lc->emc_mask + 1) * 2 * sizeof(*lc->emc));
+	fp_arena_free(lc->emc, (size_t)lc->fp->cfg.emc_entries * sizeof(*lc->emc));
 	fp_arena_free(lc->wide, FP_WIDE_ENTRIES * sizeof(*lc->wide));
 	fp_term_free(lc->term);
 	free(lc->rxqs);

@@ -73,13 +73,14 @@ struct fp_lcore_counters {
 struct fp_batch {
 	struct fp_key_base key[FP_BURST] __attribute__((aligned(64)));
 	struct rte_mbuf *m[FP_BURST + FP_BATCH_AHEAD]; // the last one again behind the last
-	uint32_t hash[FP_BURST];        // of the whole key: caches
-	uint32_t flow_hash[FP_BURST];   // of the 5-tuple: UDP source port, upcalls
-	uint64_t priv[FP_BURST];        // flow index | generation << 32; 0: not in a cache
-	struct fp_term *term[FP_BURST]; // the tunnel that was taken off, or NULL
-	uint32_t slow;                  // bit a packet: the whole parser took it; flow_hash is set
-	uint32_t wide;                  // the key has more lines, in fp_lcore.wide_key
-	bool cut;                       // term is set
+	struct fp_key_base *set[FP_BURST]; // where the exact-match cache would have the key
+	uint32_t hash[FP_BURST];           // of a wide key
+	uint32_t flow_hash[FP_BURST];      // of the 5-tuple, where the whole parser ran
+	uint64_t priv[FP_BURST];           // flow index | generation << 32; 0: not in a cache
+	struct fp_term *term[FP_BURST];    // the tunnel that was taken off, or NULL
+	uint32_t slow; // bit a packet: the whole parser took it; flow_hash is set
+	uint32_t wide; // the key has more lines, in fp_lcore.wide_key
+	bool cut;      // term is set
 };
 
 struct fp_lcore {
@@ -88,7 +89,7 @@ struct fp_lcore {
 	uint16_t id;
 	bool housekeeping;
 	int cpu, socket;
-	uint32_t emc_mask; // of sets of two
+	uint32_t emc_mask; // of byte offsets of sets of two
 	struct fp_key_base *emc;
 	struct fp_wide *wide;
 	struct fp_count *counts; // by flow index
@@ -138,6 +139,12 @@ struct fp_lcore {
 	pthread_mutex_t start_lock;
 	pthread_cond_t start_cond;
 };
+
+// The exact-match cache's set for a hash.
+static inline struct fp_key_base *fp_emc_set(const struct fp_lcore *lc, uint32_t hash)
+{
+	return (struct fp_key_base *)(void *)((uint8_t *)lc->emc + (hash & lc->emc_mask));
+}
 
 static inline void fp_add(uint64_t *counter, uint64_t n)
 {

@@ -64,48 +64,39 @@ static __rte_noinline void parse_wide(struct fp_lcore *lc, struct fp_batch *b, i
 		return;
 	}
 	b->flow_hash[i] = fp_key_flow_hash(key);
-	b->hash[i] = fp_key_hash(key);
+	uint32_t hash = fp_key_hash(key);
+
+	b->hash[i] = hash;
+	b->set[i] = fp_emc_set(lc, hash);
 	b->key[i] = key->base;
 	b->wide |= (uint32_t)(key->base.lines != 0) << i;
 	if (is_wide(b, i))
-		rte_prefetch0(&lc->wide[b->hash[i] % FP_WIDE_ENTRIES]);
+		rte_prefetch0(&lc->wide[hash % FP_WIDE_ENTRIES]);
 	else
-		fp_emc_prefetch(lc, b->hash[i]);
+		rte_prefetch0(b->set[i]);
 }
 
-// An outer header that has a VLAN tag, IPv6 or a checksum: length of the inner frame
-// or 0.
-static __rte_noinline uint32_t check_other(const struct fp_term *e, const struct rte_mbuf *m,
-					   const uint8_t *p)
+// The entry of a packet's outer header, of any kind, if everything that varies in it
+// is right; *inner is the inner frame's length. NULL: the packet goes the long way.
+static __rte_noinline struct fp_term *shortcut(struct fp_lcore *lc, struct fp_term *last,
+					       const struct rte_mbuf *m, uint16_t in_port,
+					       uint32_t *inner)
 {
-	uint32_t inner = fp_term_check(e, p, m->pkt_len, e->l3, e->l4, e->v6);
-	bool csum = fp_load16(p + e->l4 + 6) != 0;
-
-	if (!inner || csum != e->csum)
-		return 0;
-	return !csum || fp_udp_csum_ok(m, e->l3, e->l4, inner + 16, e->v6) ? inner : 0;
-}
-
-// The entry of a packet's outer header if everything that varies in it is right;
-// *inner is the inner frame's length. NULL: the packet goes the long way.
-static __rte_always_inline struct fp_term *shortcut(struct fp_lcore *lc, struct fp_term *last,
-						    const struct rte_mbuf *m, const uint8_t *p,
-						    uint16_t in_port, uint32_t *inner)
-{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct fp_term *e = last;
 
-	if (unlikely((m->ol_flags & FP_MBUF_PENDING) || m->nb_segs != 1))
+	if ((m->ol_flags & FP_MBUF_PENDING) || m->nb_segs != 1)
 		return NULL;
-	if (unlikely(!e || !fp_term_same(e, p, m->data_len, in_port))) {
+	if (!e || !fp_term_same(e, p, m->data_len, in_port))
 		e = fp_term_find(lc, m, in_port);
-		if (!e)
-			return NULL;
-	}
-	if (likely(e->plain && !fp_load16(p + 14 + 20 + 6)))
-		*inner = fp_term_check(e, p, m->pkt_len, 14, 14 + 20, false);
-	else
-		*inner = check_other(e, m, p);
-	return likely(*inner) ? e : NULL;
+	*inner = e ? fp_term_check(e, p, m->pkt_len) : 0;
+	if (!*inner)
+		return NULL;
+	bool csum = fp_load16(p + e->l4 + 6) != 0;
+
+	if (csum != e->csum || (csum && !fp_udp_csum_ok(m, e->l3, e->l4, *inner + 16, e->v6)))
+		return NULL;
+	return e;
 }
 
 // Counts what the short cut took on an outer flow.
@@ -124,6 +115,7 @@ static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch 
 {
 	uint64_t packets = 0, bytes = 0, w0 = (uint64_t)in_port << 32, w1 = 0;
 	struct fp_term *last = NULL, *e = NULL;
+	bool plain = false;
 	int n_slow = 0;
 
 	for (int i = 0; i < AHEAD; i++)
@@ -136,11 +128,19 @@ static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch 
 		struct fp_key_base *k = &b->key[i];
 		uint64_t *w = (uint64_t *)(void *)k;
 		const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-		uint32_t len = m->pkt_len, have = m->data_len, inner = 0;
+		uint32_t len = m->pkt_len, have = m->data_len, inner = 0, other;
 
 		rte_prefetch0(rte_pktmbuf_mtod(b->m[i + AHEAD], void *));
 		if (cut) {
-			e = shortcut(lc, last, m, p, in_port, &inner);
+			// The common outer header, the same as the last packet's.
+			if (likely(plain && !(m->ol_flags & FP_MBUF_PENDING) && m->nb_segs == 1))
+				inner = fp_term_plain(last, p, have);
+			if (likely(inner))
+				e = last;
+			else
+				e = shortcut(lc, last, m, in_port, &other);
+			if (unlikely(!inner && e))
+				inner = other;
 			w0 = (uint64_t)in_port << 32;
 			w1 = 0;
 		}
@@ -149,6 +149,7 @@ static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch 
 				count_outer(lc, last, packets, bytes);
 				packets = bytes = 0;
 				last = e;
+				plain = e->plain;
 			}
 			packets++;
 			bytes += len;
@@ -169,13 +170,14 @@ static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch 
 		// ECN work changes the inner header before it is parsed.
 		if (unlikely(!fp_parse_ip4(p, have, len, k) || (cut && e && e->ecn))) {
 			slow[n_slow++] = (uint8_t)i;
+			b->set[i] = lc->emc;
 			b->slow |= 1U << i;
 			continue;
 		}
-		uint32_t hash = fp_base_hash(w, fp_base_flow_hash(w));
+		struct fp_key_base *set = fp_emc_set(lc, fp_base_hash(w));
 
-		b->hash[i] = hash;
-		fp_emc_prefetch(lc, hash);
+		b->set[i] = set;
+		rte_prefetch0(set);
 	}
 	if (cut)
 		count_outer(lc, last, packets, bytes);
@@ -189,7 +191,7 @@ static __rte_always_inline void stage_classify(struct fp_lcore *lc, struct fp_ba
 					       const uint8_t *slow, int n_slow)
 {
 	for (int i = 0; i < n; i++) {
-		uint64_t priv = fp_emc_lookup(lc, &b->key[i], b->hash[i]);
+		uint64_t priv = fp_emc_lookup(b->set[i], &b->key[i]);
 
 		b->priv[i] = priv;
 		rte_prefetch0(&lc->table->flows[(uint32_t)priv]);
@@ -225,7 +227,8 @@ static __rte_noinline uint32_t classify_slow(struct fp_lcore *lc, struct fp_batc
 		key->base.lines |= FP_LINE_TUN;
 		key->tun = md.tun;
 	}
-	return fp_slow_classify(lc, b->m[i], key, b->hash[i], &b->key[i], &md);
+	return fp_slow_classify(lc, b->m[i], key, fp_base_hash((const void *)&b->key[i]),
+				&b->key[i], &md);
 }
 
 // A program without a form of its own in the loop.
@@ -237,27 +240,32 @@ static __rte_noinline void act_slow(struct fp_lcore *lc, struct fp_batch *b, int
 	fp_slow_run(lc, b->m[i], flow, &md);
 }
 
-// Pushes a prebuilt header on a packet without pending work that is not too long.
-// False: it needs the interpreter.
-static __rte_always_inline bool act_push(const struct fp_batch *b, int i,
-					 const struct fp_prog *prog)
+// Pushes a prebuilt header on packets without pending work that are not too long. Stops
+// at one that needs the interpreter; returns its place.
+static __rte_always_inline int push_run(const struct fp_batch *b, int from, int to,
+					const struct fp_push *push)
 {
-	const struct fp_push *push = prog->push;
-	struct rte_mbuf *m = b->m[i];
-	uint32_t inner = m->pkt_len, len = push->len;
+	const struct fp_push_plan plan = push->plan;
+	uint32_t len = plan.len;
+	int i;
 
-	if (unlikely(m->nb_segs != 1 || m->data_off < len || push->udp_csum))
-		return false;
-	m->data_off = (uint16_t)(m->data_off - len);
-	m->data_len = (uint16_t)(m->data_len + len);
-	m->pkt_len = inner + len;
-	if (unlikely(m->ol_flags & FP_RX_CSUM_FLAGS))
-		m->ol_flags &= ~FP_RX_CSUM_FLAGS;
-	uint32_t hash =
-		b->slow >> i & 1 ? b->flow_hash[i] : fp_base_flow_hash((const void *)&b->key[i]);
+	for (i = from; i < to && !plan.udp_csum; i++) {
+		struct rte_mbuf *m = b->m[i];
+		uint32_t inner = m->pkt_len, off = m->data_off;
 
-	fp_push_header(rte_pktmbuf_mtod(m, uint8_t *), push, inner, hash);
-	return true;
+		if (unlikely(m->nb_segs != 1 || off < len))
+			break;
+		m->data_off = (uint16_t)(off - len);
+		m->data_len = (uint16_t)(inner + len);
+		m->pkt_len = inner + len;
+		if (unlikely(m->ol_flags & FP_RX_CSUM_FLAGS))
+			m->ol_flags &= ~FP_RX_CSUM_FLAGS;
+		uint32_t hash = b->slow >> i & 1 ? b->flow_hash[i] :
+						   fp_base_flow_hash((const void *)&b->key[i]);
+
+		fp_push_header((uint8_t *)m->buf_addr + off - len, push->header, plan, inner, hash);
+	}
+	return i;
 }
 
 // Runs a flow's program on packets from to to - 1, which hit it in a row. longest is
@@ -272,10 +280,10 @@ static __rte_always_inline void act(struct fp_lcore *lc, struct fp_batch *b, int
 		fp_tx_run(lc, prog->out_port, &b->m[from], to - from, longest);
 		return;
 	}
-	if (fused == FP_FUSED_PUSH_OUTPUT && longest <= prog->push->max_inner) {
-		while (i < to && act_push(b, i, prog))
-			i++;
-		fp_tx_run(lc, prog->out_port, &b->m[from], i - from, longest + prog->push->len);
+	if (fused == FP_FUSED_PUSH_OUTPUT && longest <= prog->push->plan.max_inner) {
+		i = push_run(b, from, to, prog->push);
+		fp_tx_run(lc, prog->out_port, &b->m[from], i - from,
+			  longest + prog->push->plan.len);
 	}
 	for (; i < to; i++) {
 		if (fused == FP_FUSED_ETH_OUTPUT) {

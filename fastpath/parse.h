@@ -49,20 +49,57 @@ uint32_t fp_key_flow_hash(const struct fp_key *key);
 // Hash of all lines in use.
 uint32_t fp_key_hash(const struct fp_key *key);
 
-// The base line's hash has two halves; that of the 5-tuple stands alone as the flow
-// hash. w are the line's seven words.
+// Hash of the 5-tuple of a base line; w are the line's seven words.
 static inline uint32_t fp_base_flow_hash(const uint64_t *w)
 {
 	// Words 4 and 5: addresses; ports and protocol without ttl, frag and tos.
-	return fp_crc64(fp_crc64(0x5bd1e995, w[4]), w[5] & 0xffffffff0000ff00ULL);
+	return (uint32_t)fp_crc64(fp_crc64(0x5bd1e995, w[4]), w[5] & 0xffffffff0000ff00ULL);
 }
 
-static inline uint32_t fp_base_hash(const uint64_t *w, uint32_t flow_hash)
+static inline uint64_t fp_rotate(uint64_t v, int n)
 {
-	uint32_t a = fp_crc64((uint32_t)w[5], w[0] ^ (w[1] << 7 | w[1] >> 57));
-	uint32_t b = fp_crc64(fp_crc64(a, w[2]), w[3] ^ (w[6] << 16 | w[6] >> 48));
+	return v << n | v >> (64 - n);
+}
 
-	return flow_hash ^ (b << 13 | b >> 19);
+// Hash of a base line for the caches. Addresses, ports and protocol are hashed step by
+// step; the rest is folded into one step: what collides there costs one cache set.
+static inline uint32_t fp_base_hash(const uint64_t *w)
+{
+	uint64_t rest = w[0] ^ w[1] ^ w[2] ^ fp_rotate(w[3] ^ fp_rotate(w[6], 48), 23);
+
+	return (uint32_t)fp_crc64(fp_crc64(fp_crc64(0x5bd1e995, w[4]), w[5]), rest);
+}
+
+static inline uint16_t fp_load16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, 2);
+	return v;
+}
+
+static inline uint32_t fp_load_be16(const uint8_t *p)
+{
+	return __builtin_bswap16(fp_load16(p));
+}
+
+// Whether the 28 bytes at p begin an untagged IPv4 packet without options that is no
+// fragment.
+static inline bool fp_is_plain_ip4(const uint8_t *p)
+{
+#if defined(__SSE4_1__)
+	// Bytes 12 to 27: type, version and header length; fragment offset and more bit.
+	const __m128i want = _mm_setr_epi8(8, 0, 0x45, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	const __m128i look = _mm_setr_epi8(-1, -1, -1, 0, 0, 0, 0, 0, 0x3f, -1, 0, 0, 0, 0, 0, 0);
+	__m128i head = _mm_loadu_si128((const void *)(p + 12));
+
+	return _mm_testz_si128(_mm_xor_si128(head, want), look);
+#else
+	uint64_t w12;
+
+	memcpy(&w12, p + 12, 8);
+	return !(((w12 ^ 0x450008) & 0xffffff) | (fp_load16(p + 20) & 0xff3f));
+#endif
 }
 
 // Words 2 to 5 of the base line of an untagged IPv4 packet without options.
@@ -96,20 +133,15 @@ static inline void fp_copy_ip4(const uint8_t *p, struct fp_key_base *k)
 static inline bool fp_parse_ip4(const uint8_t *p, uint32_t len, uint32_t frame_len,
 				struct fp_key_base *k)
 {
-	uint64_t w12, w20;
 	uint32_t flags = 0;
 
 	if (len < 14 + 20 + 20)
 		return false;
-	memcpy(&w12, p + 12, 8); // type, version/ihl, tos, total length, id
-	memcpy(&w20, p + 20, 8); // fragment, ttl, protocol, checksum, half of src
-	if (((w12 ^ 0x450008) & 0xffffff) | (w20 & 0xff3f))
-		return false;
-	uint32_t total = rte_bswap16((uint16_t)(w12 >> 32));
-	uint8_t proto = (uint8_t)(w20 >> 24);
+	uint32_t total = fp_load_be16(p + 16);
+	uint8_t proto = p[23];
 
 	// 28 <= total <= frame_len - 14, in one comparison.
-	if (total - 28 > frame_len - 14 - 28)
+	if (!fp_is_plain_ip4(p) || total - 28 > frame_len - 14 - 28)
 		return false;
 	if (proto == 6) {
 		if (total < 40)

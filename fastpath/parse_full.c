@@ -28,17 +28,9 @@ static uint32_t left(const struct cursor *c)
 	return c->end - c->at;
 }
 
-static uint16_t load16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, 2);
-	return v;
-}
-
 static uint16_t be16(const uint8_t *p)
 {
-	return rte_be_to_cpu_16(load16(p));
+	return (uint16_t)fp_load_be16(p);
 }
 
 static uint32_t load32(const uint8_t *p)
@@ -70,13 +62,13 @@ static void parse_tags(struct cursor *c, struct fp_key *key)
 
 		if (tpid != TYPE_VLAN && tpid != TYPE_QINQ)
 			return;
-		uint16_t tci = load16(p + 2) | rte_cpu_to_be_16(FP_VLAN_CFI);
+		uint16_t tci = fp_load16(p + 2) | rte_cpu_to_be_16(FP_VLAN_CFI);
 
 		if (n == 0) {
-			key->base.be_vlan_tpid = load16(p);
+			key->base.be_vlan_tpid = fp_load16(p);
 			key->base.be_vlan_tci = tci;
 		} else {
-			misc(key)->be_cvlan_tpid = load16(p);
+			misc(key)->be_cvlan_tpid = fp_load16(p);
 			key->misc.be_cvlan_tci = tci;
 		}
 		c->at += 4;
@@ -89,13 +81,13 @@ static bool parse_type(struct cursor *c, struct fp_key *key)
 	static const uint8_t snap[6] = { 0xaa, 0xaa, 0x03, 0, 0, 0 };
 	const uint8_t *p = c->p + c->at;
 
-	key->base.be_eth_type = load16(p);
+	key->base.be_eth_type = fp_load16(p);
 	c->at += 2;
 	if (be16(p) >= 0x0600)
 		return true;
 	p = c->p + c->at;
 	if (has(c, 8) && memcmp(p, snap, 6) == 0 && be16(p + 6) >= 0x0600) {
-		key->base.be_eth_type = load16(p + 6);
+		key->base.be_eth_type = fp_load16(p + 6);
 		c->at += 8;
 		return true;
 	}
@@ -259,7 +251,7 @@ static void parse_l4(struct cursor *c, struct fp_key *key, struct fp_layout *at)
 	case 6:
 		at->l4_read = has(c, 20);
 		if (at->l4_read)
-			b->be_tcp_flags = load16(p + 12) & rte_cpu_to_be_16(0x0fff);
+			b->be_tcp_flags = fp_load16(p + 12) & rte_cpu_to_be_16(0x0fff);
 		break;
 	case 17:
 		at->l4_read = has(c, 8);
@@ -281,8 +273,8 @@ static void parse_l4(struct cursor *c, struct fp_key *key, struct fp_layout *at)
 		return;
 	}
 	if (at->l4_read) {
-		b->be_tp_src = load16(p);
-		b->be_tp_dst = load16(p + 2);
+		b->be_tp_src = fp_load16(p);
+		b->be_tp_dst = fp_load16(p + 2);
 	}
 }
 
@@ -357,20 +349,20 @@ uint32_t fp_key_flow_hash(const struct fp_key *key)
 	const uint64_t *w = (const void *)key;
 
 	if (!is_ip(key))
-		return fp_crc64(fp_crc64(0x5bd1e995, w[2]), w[3] & 0x0000ffffffffffffULL);
+		return (uint32_t)fp_crc64(fp_crc64(0x5bd1e995, w[2]), w[3] & 0x0000ffffffffffffULL);
 	if (!(key->base.lines & FP_LINE_IP6))
 		return fp_base_flow_hash(w);
 	const uint64_t *a = (const void *)&key->ip6;
-	uint32_t x = fp_crc64(fp_crc64(0x5bd1e995, a[0]), a[1]);
-	uint32_t y = fp_crc64(fp_crc64(x, a[2]), a[3]);
+	uint64_t x = fp_crc64(fp_crc64(0x5bd1e995, a[0]), a[1]);
+	uint64_t y = fp_crc64(fp_crc64(x, a[2]), a[3]);
 
-	return fp_crc64(y, w[5] & 0xffffffff0000ff00ULL);
+	return (uint32_t)fp_crc64(y, w[5] & 0xffffffff0000ff00ULL);
 }
 
 uint32_t fp_key_hash(const struct fp_key *key)
 {
 	const uint64_t *w = (const void *)key;
-	uint32_t h = fp_base_hash(w, fp_base_flow_hash(w));
+	uint64_t h = fp_base_hash(w);
 
 	for (int n = 1; n < FP_KEY_LINES; n++) {
 		if (!(key->base.lines & (1 << (n - 1))))
@@ -378,5 +370,5 @@ uint32_t fp_key_hash(const struct fp_key *key)
 		for (int i = 0; i < FP_LINE_SIZE / 8; i++)
 			h = fp_crc64(h, w[n * (FP_LINE_SIZE / 8) + i]);
 	}
-	return h;
+	return (uint32_t)h;
 }

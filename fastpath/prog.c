@@ -53,15 +53,16 @@ static void push_compile(struct fp_push *push, const struct fp_act_tnl_push *act
 
 	fp_action_tnl_layout(act, &at);
 	memcpy(push->header, act->header, act->header_len);
-	push->len = act->header_len;
-	push->l3 = at.l3;
-	push->l4 = at.l4;
-	push->v6 = at.v6;
-	push->out_port = act->out_port;
-	push->udp_csum = push->header[at.l4 + 6] || push->header[at.l4 + 7];
+	push->plan.len = act->header_len;
+	push->plan.bytes = act->header_len < 64 ? (1ULL << act->header_len) - 1 : UINT64_MAX;
+	push->plan.l3 = at.l3;
+	push->plan.l4 = at.l4;
+	push->plan.v6 = at.v6;
+	push->plan.out_port = act->out_port;
+	push->plan.udp_csum = push->header[at.l4 + 6] || push->header[at.l4 + 7];
 	memset(push->header + at.l4, 0, 2);     // source port
 	memset(push->header + at.l4 + 4, 0, 4); // length, checksum
-	push->max_inner =
+	push->plan.max_inner =
 		(uint16_t)(65535 - (at.v6 ? act->header_len - at.l4 : act->header_len - at.l3));
 	if (at.v6) {
 		memset(push->header + at.l3 + 4, 0, 2);
@@ -78,7 +79,7 @@ static void push_compile(struct fp_push *push, const struct fp_act_tnl_push *act
 		sum += w;
 	}
 	sum = (sum & 0xffff) + (sum >> 16);
-	push->ip_sum = (uint16_t)((sum & 0xffff) + (sum >> 16));
+	push->plan.ip_sum = (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
 // Whether some action of a list hands a packet on or drops it.

@@ -22,9 +22,9 @@ enum fp_fused {
 	FP_FUSED_DROP,
 };
 
-// Outer header, ready to copy, with what patching it needs.
-struct fp_push {
-	uint8_t header[FP_TNL_HDR_MAX] __attribute__((aligned(64)));
+// Outer header, ready to copy, and a plan of what patching it needs.
+struct fp_push_plan {
+	uint64_t bytes;     // bit a byte of the header, as far as 64
 	uint16_t len;       // bytes of header
 	uint16_t l3, l4;    // offsets of the outer IP and UDP headers
 	uint16_t ip_sum;    // IPv4: sum of the header without the total length, folded
@@ -32,6 +32,11 @@ struct fp_push {
 	bool v6;
 	bool udp_csum;     // fill the UDP checksum
 	uint32_t out_port; // what the action says
+};
+
+struct fp_push {
+	uint8_t header[FP_TNL_HDR_MAX] __attribute__((aligned(64)));
+	struct fp_push_plan plan;
 };
 
 struct fp_op {

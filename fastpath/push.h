@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+#if defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
+
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
 
@@ -22,39 +26,47 @@ static inline uint16_t fp_push_sport(uint32_t flow_hash)
 {
 	uint64_t range = FP_SPORT_MAX - FP_SPORT_MIN + 1;
 
-	return rte_cpu_to_be_16((uint16_t)(FP_SPORT_MIN + (flow_hash * range >> 32)));
+	return __builtin_bswap16((uint16_t)(FP_SPORT_MIN + (flow_hash * range >> 32)));
 }
 
-// Writes push's header to p, in front of inner bytes of packet. The header has at
-// least 48 bytes; copying goes in pieces of 16, the last one overlapping.
-static inline void fp_push_header(uint8_t *p, const struct fp_push *push, uint32_t inner,
-				  uint32_t flow_hash)
+// Writes an outer header to p, in front of inner bytes of packet. The header has at
+// least 48 bytes; copying goes in pieces of 16, the last one overlapping. plan comes by
+// value: what is written to p cannot change it, which the compiler would not know.
+static __rte_always_inline void fp_push_header(uint8_t *p, const uint8_t *header,
+					       struct fp_push_plan plan, uint32_t inner,
+					       uint32_t flow_hash)
 {
-	const uint8_t *h = push->header;
-	uint32_t len = push->len, at;
+	uint32_t len = plan.len;
 	uint16_t sport = fp_push_sport(flow_hash);
-	uint16_t udp_len = rte_cpu_to_be_16((uint16_t)(inner + len - push->l4));
+	uint16_t udp_len = __builtin_bswap16((uint16_t)(inner + len - plan.l4));
 
-	memcpy(p, h, 16);
-	memcpy(p + 16, h + 16, 16);
-	memcpy(p + 32, h + 32, 16);
-	for (at = 48; at + 16 <= len; at += 16)
-		memcpy(p + at, h + at, 16);
-	memcpy(p + len - 16, h + len - 16, 16);
-	memcpy(p + push->l4, &sport, 2);
-	memcpy(p + push->l4 + 4, &udp_len, 2);
-	if (push->v6) {
-		memcpy(p + push->l3 + 4, &udp_len, 2); // UDP is the whole payload
+#if defined(__AVX512BW__)
+	if (likely(len <= 64)) {
+		_mm512_mask_storeu_epi8(p, plan.bytes, _mm512_load_si512(header));
+	} else
+#endif
+	{
+		memcpy(p, header, 16);
+		memcpy(p + 16, header + 16, 16);
+		memcpy(p + 32, header + 32, 16);
+		for (uint32_t at = 48; at + 16 <= len; at += 16)
+			memcpy(p + at, header + at, 16);
+		memcpy(p + len - 16, header + len - 16, 16);
+	}
+	memcpy(p + plan.l4, &sport, 2);
+	memcpy(p + plan.l4 + 4, &udp_len, 2);
+	if (plan.v6) {
+		memcpy(p + plan.l3 + 4, &udp_len, 2); // UDP is the whole payload
 		return;
 	}
-	uint16_t total = rte_cpu_to_be_16((uint16_t)(inner + len - push->l3));
-	uint32_t sum = push->ip_sum + total;
+	uint16_t total = __builtin_bswap16((uint16_t)(inner + len - plan.l3));
+	uint32_t sum = (uint32_t)plan.ip_sum + total;
 	uint16_t csum;
 
 	sum = (sum & 0xffff) + (sum >> 16);
 	csum = (uint16_t)~sum;
-	memcpy(p + push->l3 + 2, &total, 2);
-	memcpy(p + push->l3 + 10, &csum, 2);
+	memcpy(p + plan.l3 + 2, &total, 2);
+	memcpy(p + plan.l3 + 10, &csum, 2);
 }
 
 #endif

@@ -40,7 +40,7 @@ static void remember_wide(struct fp_lcore *lc, const struct fp_key *key, uint32_
 
 static void remember(struct fp_lcore *lc, struct fp_key_base *compact, uint32_t hash, uint64_t priv)
 {
-	struct fp_key_base *set = &lc->emc[2 * (hash & lc->emc_mask)];
+	struct fp_key_base *set = fp_emc_set(lc, hash);
 	int way = 0;
 
 	for (int i = 0; i < 2; i++) {

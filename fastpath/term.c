@@ -64,7 +64,7 @@ static uint32_t set_of(const uint8_t *p, uint16_t l3, uint16_t l4, bool v6, uint
 	uint64_t a, b;
 	uint32_t vni;
 	uint16_t csum;
-	uint32_t h = in_port;
+	uint64_t h = in_port;
 
 	memcpy(&vni, p + l4 + 12, 4);
 	memcpy(&csum, p + l4 + 6, 2);
@@ -76,7 +76,7 @@ static uint32_t set_of(const uint8_t *p, uint16_t l3, uint16_t l4, bool v6, uint
 		memcpy(&a, p + l3 + 12, 8);
 	}
 	h = fp_crc64(fp_crc64(h, a), (uint64_t)vni << 1 | (csum != 0));
-	return h % SETS;
+	return (uint32_t)h % SETS;
 }
 
 struct fp_term *fp_term_find(struct fp_lcore *lc, const struct rte_mbuf *m, uint16_t in_port)
@@ -155,7 +155,7 @@ void fp_term_learn(struct fp_lcore *lc, const uint8_t *hdr, uint16_t hdr_len, ui
 	if (e[0].id && fp_term_valid(lc, &e[0]) && (!e[1].id || e[0].id > e[1].id))
 		e++; // the free, stale or older one goes
 	if (++t->next_id == 0) {
-		memset(lc->emc, 0, ((size_t)lc->emc_mask + 1) * 2 * sizeof(*lc->emc));
+		memset(lc->emc, 0, (size_t)lc->fp->cfg.emc_entries * sizeof(*lc->emc));
 		memset(t->entries, 0, FP_TERM_ENTRIES * sizeof(*t->entries));
 		t->next_id = 1;
 	}

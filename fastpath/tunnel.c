@@ -221,7 +221,7 @@ static void fill_udp_csum(struct rte_mbuf *m, const struct fp_push *push, uint16
 {
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 	uint32_t sum = rte_cpu_to_be_16(17) + rte_cpu_to_be_16(udp_len);
-	uint32_t from = push->l3 + (push->v6 ? 8U : 12U), n = push->v6 ? 32 : 8;
+	uint32_t from = push->plan.l3 + (push->plan.v6 ? 8U : 12U), n = push->plan.v6 ? 32 : 8;
 
 	for (uint32_t i = 0; i < n; i += 2) {
 		uint16_t w;
@@ -229,25 +229,25 @@ static void fill_udp_csum(struct rte_mbuf *m, const struct fp_push *push, uint16
 		memcpy(&w, p + from + i, 2);
 		sum += w;
 	}
-	uint16_t csum = (uint16_t)~fp_csum_mbuf(m, push->l4, udp_len, sum);
+	uint16_t csum = (uint16_t)~fp_csum_mbuf(m, push->plan.l4, udp_len, sum);
 
 	csum = csum ? csum : 0xffff;
-	memcpy(p + push->l4 + 6, &csum, 2);
+	memcpy(p + push->plan.l4 + 6, &csum, 2);
 }
 
 enum fp_drop fp_push(struct rte_mbuf *m, const struct fp_push *push, uint32_t flow_hash)
 {
 	uint32_t inner = m->pkt_len;
 
-	if (inner > push->max_inner)
+	if (inner > push->plan.max_inner)
 		return FP_DROP_PUSH_TOO_LONG;
-	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, push->len);
+	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, push->plan.len);
 
 	if (!p)
 		return FP_DROP_PUSH_HEADROOM;
-	fp_push_header(p, push, inner, flow_hash);
-	if (push->udp_csum)
-		fill_udp_csum(m, push, (uint16_t)(inner + push->len - push->l4));
+	fp_push_header(p, push->header, push->plan, inner, flow_hash);
+	if (push->plan.udp_csum)
+		fill_udp_csum(m, push, (uint16_t)(inner + push->plan.len - push->plan.l4));
 	m->ol_flags &= ~FP_RX_CSUM_FLAGS;
 	return FP_N_DROPS;
 }
