@@ -31,11 +31,10 @@ type EALConfig struct {
 	// FilePrefix tells DPDK processes of a machine apart; empty: "skua" and the
 	// process id.
 	FilePrefix string
-	// Allow names PCI devices ("0000:03:00.0") that ports may use. DPDK takes them
-	// when EAL starts; no other is looked at. Empty: the PCI bus is left alone.
-	Allow []string
-	// IOVA is "va" or "pa"; empty: "va" where no PCI device is allowed, else DPDK
-	// chooses.
+	// PCI lets ports name PCI devices ("0000:03:00.0"). None is taken when EAL starts,
+	// each when a port names it. Without it the PCI bus is not even listed.
+	PCI bool
+	// IOVA is "va" or "pa"; empty: "va" without PCI or Huge, else DPDK chooses.
 	IOVA string
 	// Log gets DPDK's lines, with field "module". nil: they are dropped.
 	Log *zap.Logger
@@ -55,8 +54,8 @@ var ealStarted struct {
 	yes bool
 }
 
-// StartEAL starts DPDK. Nothing of the machine is probed that cfg.Allow does not
-// name. The error names the arguments and DPDK's own last lines.
+// StartEAL starts DPDK. No device of the machine is probed before a port names it.
+// The error names the arguments and DPDK's own last lines.
 func StartEAL(cfg EALConfig) (*EAL, error) {
 	args, err := cfg.args()
 	if err != nil {
@@ -157,14 +156,14 @@ func (cfg EALConfig) args() ([]string, error) {
 		args = append(args, "-m", strconv.Itoa(mem))
 	}
 	iova := cfg.IOVA
-	if len(cfg.Allow) == 0 {
+	if cfg.PCI {
+		// An allow list that names no device of the machine: nothing is probed now.
+		args = append(args, "-a", "0000:00:00.0")
+	} else {
 		args = append(args, "--no-pci")
-		if iova == "" {
-			iova = "va"
-		}
 	}
-	for _, a := range cfg.Allow {
-		args = append(args, "-a", a)
+	if iova == "" && !(cfg.PCI && cfg.Huge) {
+		iova = "va"
 	}
 	switch iova {
 	case "":

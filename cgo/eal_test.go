@@ -97,7 +97,8 @@ func TestEALArguments(t *testing.T) {
 	}{
 		{"default", EALConfig{}, []string{"--no-pci", "--no-huge", "--no-shconf", "-m 1024", "--iova-mode va", "--no-telemetry", "--file-prefix skua-"}, []string{"--in-memory"}},
 		{"huge", EALConfig{Huge: true, FilePrefix: "x"}, []string{"--no-pci", "--in-memory", "--file-prefix x"}, []string{"--no-huge", "-m "}},
-		{"allow", EALConfig{Huge: true, MemMB: 512, Allow: []string{"0000:03:00.0", "0000:03:00.1"}}, []string{"-a 0000:03:00.0 -a 0000:03:00.1", "-m 512"}, []string{"--no-pci", "--iova-mode"}},
+		{"pci", EALConfig{Huge: true, MemMB: 512, PCI: true}, []string{"-a 0000:00:00.0", "-m 512"}, []string{"--no-pci", "--iova-mode"}},
+		{"pci without hugepages", EALConfig{PCI: true}, []string{"-a 0000:00:00.0", "--iova-mode va"}, []string{"--no-pci"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

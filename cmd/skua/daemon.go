@@ -145,7 +145,7 @@ func (d *daemon) claim(c *cli.Context) error {
 func (d *daemon) startEAL(c *cli.Context) (err error) {
 	d.eal, err = cgo.StartEAL(cgo.EALConfig{
 		Huge: !c.Bool("no-huge"), MemMB: c.Int("mem"), FilePrefix: c.String("file-prefix"),
-		Allow: c.StringSlice("allow"), Log: d.logs.Logger("dpdk"),
+		PCI: !c.Bool("no-pci"), Log: d.logs.Logger("dpdk"),
 	})
 	if err == nil {
 		d.defers(d.eal.Close)

@@ -28,7 +28,7 @@ var vswitchdCommand = &cli.Command{
 		&cli.BoolFlag{Name: "no-huge", Usage: "do without hugepages"},
 		&cli.IntFlag{Name: "mem", Usage: "start with this much packet memory in `MB` (default: on demand; 1024 without hugepages)"},
 		&cli.StringFlag{Name: "file-prefix", Usage: "`NAME` that tells DPDK processes apart (default: skua-PID)"},
-		&cli.StringSliceFlag{Name: "allow", Usage: "PCI `DEVICE` that dpdk ports may name, as 0000:03:00.0; may repeat"},
+		&cli.BoolFlag{Name: "no-pci", Usage: "leave the PCI bus alone; without it dpdk ports may name PCI devices, and only those are touched"},
 		&cli.StringFlag{Name: "isa", Usage: "force a `BUILD` of the packet loop: generic, avx2 or avx512"},
 		&cli.BoolFlag{Name: "no-shortcut", Usage: "look packets to tunnel endpoints up twice instead of ending tunnels in one pass"},
 		&cli.IntFlag{Name: "max-flows", Usage: "room for `N` flows (default: 1048576)"},

@@ -62,7 +62,7 @@ func launch(t *testing.T, dir string, args ...string) *testDaemon {
 		t.Skipf("needs ovs-appctl: %v", err)
 	}
 	d := &testDaemon{t: t, dir: dir, exited: make(chan error, 1)}
-	d.cmd = exec.Command(os.Args[0], append([]string{"vswitchd", "--rundir", dir, "--no-huge", "--mem", "128", "--mbufs", "4096"}, args...)...)
+	d.cmd = exec.Command(os.Args[0], append([]string{"vswitchd", "--rundir", dir, "--no-pci", "--no-huge", "--mem", "128", "--mbufs", "4096"}, args...)...)
 	d.cmd.Env = append(os.Environ(), beDaemon+"=1")
 	d.cmd.Stdout, d.cmd.Stderr = &d.out, &d.errs
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNET}

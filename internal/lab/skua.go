@@ -38,7 +38,7 @@ func (s *skuaSwitch) outFile() string { return filepath.Join(s.rundir(), "vswitc
 // args is the daemon's command line.
 func (s *skuaSwitch) args() []string {
 	o := &s.l.opts
-	args := s.l.topo.in(hostSW, o.Skua, "vswitchd", "--rundir", s.rundir(), "--log-file", s.logFile(),
+	args := s.l.topo.in(hostSW, o.Skua, "vswitchd", "--no-pci", "--rundir", s.rundir(), "--log-file", s.logFile(),
 		"--lcores", strconv.Itoa(o.CPU), "--mem", strconv.Itoa(o.MemMB), "--file-prefix", filePrefix(s.l.st.ID),
 		"--max-flows", strconv.Itoa(maxFlows))
 	if o.NoHuge {
