@@ -19,6 +19,7 @@ static int parse(const uint8_t *p, uint32_t n, struct fp_key *key, struct fp_lay
 	memcpy(own, p, n);
 	m.buf_addr = own;
 	memset(key, 0, sizeof(*key));
+	memset(at, 0, sizeof(*at)); // a frame without Ethernet header leaves it alone
 	int rc = fp_parse_full(&m, &md, key, at);
 	struct fp_key_base fast;
 

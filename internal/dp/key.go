@@ -86,8 +86,8 @@ type KeyBase struct {
 	IPProto  uint8 // ARP: low byte of the opcode
 	IPFrag   uint8
 	IPTOS    uint8 // IPv6: traffic class
-	TPSrc    BE16 // ICMP: type
-	TPDst    BE16 // ICMP: code
+	TPSrc    BE16  // ICMP: type
+	TPDst    BE16  // ICMP: code
 	TCPFlags BE16
 	VLANTPID BE16 // 0 without a tag
 	PktMark  uint32

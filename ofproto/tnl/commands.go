@@ -121,7 +121,7 @@ func (t Tables) routeShow(context.Context, []string) (string, error) {
 func (t Tables) routeAdd(_ context.Context, args []string) (string, error) {
 	dst, ok := parsePrefix(args[0])
 	if !ok {
-		return "", errors.New("Invalid parameters") //nolint:staticcheck // Open vSwitch's text
+		return "", answer("Invalid parameters")
 	}
 	var gw netip.Addr
 	var mark uint32
@@ -130,18 +130,18 @@ func (t Tables) routeAdd(_ context.Context, args []string) (string, error) {
 		if mark, isMark = parseMark(args[2]); !isMark {
 			a, err := netip.ParseAddr(args[2])
 			if err != nil || a.Is4() != dst.Addr().Is4() {
-				return "", errors.New("Invalid pkt_mark or gateway") //nolint:staticcheck // Open vSwitch's text
+				return "", answer("Invalid pkt_mark or gateway")
 			}
 			gw = a
 		}
 	}
 	if len(args) > 3 {
 		if mark, ok = parseMark(args[3]); !ok {
-			return "", errors.New("Invalid pkt_mark") //nolint:staticcheck // Open vSwitch's text
+			return "", answer("Invalid pkt_mark")
 		}
 	}
 	if err := t.Routes.Add(dst, mark, args[1], gw); err != nil {
-		return "", errors.New("Error while inserting route.") //nolint:staticcheck // Open vSwitch's text
+		return "", answer("Error while inserting route.")
 	}
 	return "OK", nil
 }
@@ -149,14 +149,14 @@ func (t Tables) routeAdd(_ context.Context, args []string) (string, error) {
 func (t Tables) routeDel(_ context.Context, args []string) (string, error) {
 	dst, ok := parsePrefix(args[0])
 	if !ok {
-		return "", errors.New("Invalid parameters") //nolint:staticcheck // Open vSwitch's text
+		return "", answer("Invalid parameters")
 	}
 	mark, err := optionalMark(args)
 	if err != nil {
 		return "", err
 	}
 	if !t.Routes.Del(dst, mark) {
-		return "", errors.New("Not found") //nolint:staticcheck // Open vSwitch's text
+		return "", answer("Not found")
 	}
 	return "OK", nil
 }
@@ -164,7 +164,7 @@ func (t Tables) routeDel(_ context.Context, args []string) (string, error) {
 func (t Tables) routeLookup(_ context.Context, args []string) (string, error) {
 	dst, ok := parsePrefix(args[0])
 	if !ok || !dst.IsSingleIP() {
-		return "", errors.New("Invalid parameters") //nolint:staticcheck // Open vSwitch's text
+		return "", answer("Invalid parameters")
 	}
 	mark, err := optionalMark(args)
 	if err != nil {
@@ -172,7 +172,7 @@ func (t Tables) routeLookup(_ context.Context, args []string) (string, error) {
 	}
 	r, ok := t.Routes.Lookup(mark, dst.Addr(), netip.Addr{})
 	if !ok {
-		return "", errors.New("Not found") //nolint:staticcheck // Open vSwitch's text
+		return "", answer("Not found")
 	}
 	gw := "::"
 	if r.GW.IsValid() {
@@ -180,6 +180,12 @@ func (t Tables) routeLookup(_ context.Context, args []string) (string, error) {
 	}
 	return fmt.Sprintf("src %s\ngateway %s\ndev %s\n", r.Src, gw, r.Dev), nil
 }
+
+// answer is an error whose text is Open vSwitch's to the letter, capital and full stop
+// included.
+type answer string
+
+func (a answer) Error() string { return string(a) }
 
 // parsePrefix reads an address with or without a prefix length.
 func parsePrefix(s string) (netip.Prefix, bool) {
@@ -201,7 +207,7 @@ func optionalMark(args []string) (uint32, error) {
 	}
 	mark, ok := parseMark(args[1])
 	if !ok {
-		return 0, errors.New("Invalid pkt_mark") //nolint:staticcheck // Open vSwitch's text
+		return 0, answer("Invalid pkt_mark")
 	}
 	return mark, nil
 }

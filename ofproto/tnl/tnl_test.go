@@ -147,11 +147,9 @@ func config(t *testing.T, name string, opts ...string) Config {
 	return c
 }
 
-// watched is the fake data plane with a log of what tunnels ask of it, and
-// failures on request.
+// watched is the fake data plane with failures on request.
 type watched struct {
 	*dptest.Fake
-	log               []string
 	failVNI, failPort bool
 	anyVNI            map[dp.PortNo]bool
 }
