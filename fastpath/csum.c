@@ -78,9 +78,10 @@ int fp_csum_fill(struct rte_mbuf *m)
 	if (unlikely(m->ol_flags & FP_MBUF_GSO || field + 2 > m->pkt_len))
 		return -EINVAL;
 	// The field already holds the pseudo header's sum, so that summing it with the
-	// rest gives the whole. A zero means "no checksum" to UDP: send the other zero.
+	// rest gives the whole. A zero means "no checksum" to UDP, whose field stands at 6:
+	// send the other zero. To TCP it is a checksum like any other (RFC 1624 section 3).
 	sum = ~fp_csum_mbuf(m, v->csum_start, m->pkt_len - v->csum_start, 0);
-	put16(m, field, sum ? sum : 0xffff);
+	put16(m, field, sum || v->csum_offset != 6 ? sum : 0xffff);
 	m->ol_flags &= ~FP_MBUF_CSUM;
 	return 0;
 }

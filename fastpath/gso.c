@@ -202,7 +202,7 @@ static uint64_t patch_inner(struct gso *g, struct rte_mbuf *p, int i, bool last)
 	}
 	memset(field, 0, 2);
 	sum = ~fp_csum_mbuf(p, lv->l4, p->pkt_len - lv->l4, fp_csum_fold(ps));
-	if (!sum)
+	if (!sum && lv->proto == IPPROTO_UDP) // "none" to UDP, a checksum to TCP
 		sum = 0xffff;
 	memcpy(field, &sum, 2);
 	return (uint16_t)~fp_csum_fold(ps);
