@@ -5,6 +5,8 @@
 #include "flow_hash.h"
 #include "flow_table.h"
 
+#define TIDY_FLOWS 8192 // new flows between two looks at the order of the masks
+
 static uint64_t id_of(const struct fp_flow_table *t, uint32_t index)
 {
 	return (uint64_t)t->flows[index].birth << 32 | index;
@@ -151,6 +153,17 @@ static int put_one(struct fp *fp, struct fp_flow_put *put, const uint8_t *action
 	return rc;
 }
 
+// Keeps the masks that packets hit most in front, and drops those without flows.
+static void tidy_masks(struct fp *fp)
+{
+	struct fp_flow_table *t = fp->flows;
+
+	if (t->births - t->tidied < TIDY_FLOWS || t->masks->n < 2)
+		return;
+	t->tidied = t->births;
+	fp_mask_collect(fp, t);
+}
+
 int fp_flow_put(struct fp *fp, struct fp_flow_put *flows, int n, const uint8_t *actions,
 		size_t actions_size, struct fp_err *err)
 {
@@ -167,6 +180,7 @@ int fp_flow_put(struct fp *fp, struct fp_flow_put *flows, int n, const uint8_t *
 		else if (err && !err->text[0])
 			*err = here;
 	}
+	tidy_masks(fp);
 	if (fp->flows->retired) {
 		fp_rcu_wait(fp);
 		fp_flow_reclaim(fp->flows);

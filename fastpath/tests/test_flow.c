@@ -163,6 +163,40 @@ static void mask_limit(void)
 	fp_test_core_close(&t);
 }
 
+// Masks that packets hit come to the front once many flows are new.
+static void mask_order(void)
+{
+	struct fp_act_u32 two = fp_test_output(2);
+	struct fp_mask_info info[4];
+	struct fp_test_core t;
+	struct fp_key k, m;
+	uint8_t p[128];
+
+	fp_test_core_open(&t, (struct fp_config){0});
+	exact_key(&k, &m, 0);
+	k.base.in_port = 2;
+	CHECK_EQ(fp_test_put(&t, &k, &m, &two, 8, 0, NULL), 0);
+	fp_test_port_key(&k, &m, 1);
+	CHECK_EQ(fp_test_put(&t, &k, &m, &two, 8, 0, NULL), 0);
+	for (uint16_t i = 0; i < 10; i++) {
+		uint32_t len = fp_test_udp(p, i, 0, 18);
+
+		fp_test_inject(&t, 1, p, len);
+		CHECK_EQ(fp_test_collect(&t, 2, p, sizeof(p)), len);
+	}
+	CHECK_EQ(fp_mask_list(t.fp, info, 4), 2);
+	CHECK_EQ(info[1].hits, 10);
+	for (uint32_t i = 1; i < 9000; i++) {
+		exact_key(&k, &m, i);
+		k.base.in_port = 2;
+		CHECK_EQ(fp_test_put(&t, &k, &m, &two, 8, 0, NULL), 0);
+	}
+	CHECK_EQ(fp_mask_list(t.fp, info, 4), 2);
+	CHECK_EQ(info[0].hits, 10);
+	CHECK_EQ(info[0].flows, 1);
+	fp_test_core_close(&t);
+}
+
 int main(void)
 {
 	fp_test_core_eal();
@@ -171,6 +205,7 @@ int main(void)
 	RUN(counts);
 	RUN(many);
 	RUN(mask_limit);
+	RUN(mask_order);
 	fp_eal_cleanup();
 	return fp_test_done();
 }
