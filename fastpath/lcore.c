@@ -169,11 +169,17 @@ void fp_lcore_join(struct fp_lcore *lc)
 	lc->epoll_fd = -1;
 }
 
+// NUMA socket of a CPU as sysfs has it; 0 where the kernel knows no sockets.
 static int cpu_socket(int cpu)
 {
-	unsigned int s = cpu < 0 ? 0 : rte_lcore_to_socket_id(0);
+	char path[64];
 
-	return (int)s;
+	for (int node = 0; cpu >= 0 && node < FP_MAX_SOCKETS; node++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpu%d", node, cpu);
+		if (access(path, F_OK) == 0)
+			return node;
+	}
+	return 0;
 }
 
 int fp_lcore_start(struct fp *fp, int cpu, uint32_t flags, uint16_t *id, struct fp_err *err)
