@@ -27,12 +27,13 @@ static uint32_t probe(const struct fp_flow_table *t, const uint64_t *bucket, uin
 uint32_t fp_flow_find(const struct fp_flow_table *t, const struct fp_slots *slots,
 		      const struct fp_mask *m, const uint8_t *masked, uint32_t hash)
 {
-	uint32_t a = fp_bucket_a(hash, slots->bucket_mask);
-	uint32_t found = probe(t, slots->slot[a], hash, m, masked);
+	const uint64_t *a = slots->slot[fp_bucket_a(hash, slots->bucket_mask)];
+	const uint64_t *b = slots->slot[fp_bucket_b(hash, slots->bucket_mask)];
 
-	if (found)
-		return found;
-	return probe(t, slots->slot[fp_bucket_b(hash, slots->bucket_mask)], hash, m, masked);
+	rte_prefetch0(b); // a miss looks into both, and they are cold
+	uint32_t found = probe(t, a, hash, m, masked);
+
+	return found ? found : probe(t, b, hash, m, masked);
 }
 
 uint32_t fp_flow_lookup(const struct fp_flow_table *t, const struct fp_key *key, uint64_t *visits,

@@ -85,7 +85,7 @@ static __rte_noinline struct fp_term *shortcut(struct fp_lcore *lc, struct fp_te
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct fp_term *e = last;
 
-	if ((m->ol_flags & FP_MBUF_PENDING) || m->nb_segs != 1)
+	if (m->nb_segs != 1)
 		return NULL;
 	if (!e || !fp_term_same(e, p, m->data_len, in_port))
 		e = fp_term_find(lc, m, in_port);
@@ -97,6 +97,14 @@ static __rte_noinline struct fp_term *shortcut(struct fp_lcore *lc, struct fp_te
 	if (csum != e->csum || (csum && !fp_udp_csum_ok(m, e->l3, e->l4, *inner + 16, e->v6)))
 		return NULL;
 	return e;
+}
+
+// What a NIC or a sending host said of the outer headers that are gone now.
+static __rte_noinline void taken_off(struct rte_mbuf *m, uint32_t hdr_len)
+{
+	if (m->ol_flags & FP_MBUF_PENDING)
+		fp_vnet_shift(m, -(int)hdr_len);
+	m->ol_flags &= ~FP_RX_CSUM_FLAGS;
 }
 
 // Counts what the short cut took on an outer flow.
@@ -160,8 +168,8 @@ static __rte_always_inline int stage_parse(struct fp_lcore *lc, struct fp_batch 
 			m->data_off += e->hdr_len;
 			m->data_len = (uint16_t)inner;
 			m->pkt_len = inner;
-			if (unlikely(m->ol_flags & FP_RX_CSUM_FLAGS))
-				m->ol_flags &= ~FP_RX_CSUM_FLAGS;
+			if (unlikely(m->ol_flags & (FP_RX_CSUM_FLAGS | FP_MBUF_PENDING)))
+				taken_off(m, e->hdr_len);
 		}
 		w[0] = w0;
 		w[1] = w1;
