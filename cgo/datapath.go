@@ -44,6 +44,9 @@ type Datapath struct {
 	drops  []dp.DropCount // names and texts, no counts
 	hz     uint64
 	upcall *upcallQueue
+
+	collecting sync.Mutex // taken before mu
+	collected  []byte     // scratch of RingCollect, under collecting; made at its first call
 }
 
 // Open makes a datapath without ports and lcores. EAL must be running; one datapath

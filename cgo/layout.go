@@ -159,6 +159,12 @@ func constants() []place {
 		constant("VerdictReinject", uint64(dp.VerdictReinject), C.FP_VERDICT_REINJECT),
 		constant("VerdictExecute", uint64(dp.VerdictExecute), C.FP_VERDICT_EXECUTE),
 		constant("VerdictDrop", uint64(dp.VerdictDrop), C.FP_VERDICT_DROP),
+		constant("StageReceive", uint64(dp.StageReceive), C.FP_STAGE_RX),
+		constant("StageParse", uint64(dp.StageParse), C.FP_STAGE_PARSE),
+		constant("StageClassify", uint64(dp.StageClassify), C.FP_STAGE_CLASSIFY),
+		constant("StageAct", uint64(dp.StageAct), C.FP_STAGE_ACT),
+		constant("StageSend", uint64(dp.StageSend), C.FP_STAGE_TX),
+		constant("NumStages", uint64(dp.NumStages), C.FP_N_STAGES),
 		constant("TnlVXLAN", uint64(dp.TnlVXLAN), C.FP_TNL_VXLAN),
 	}
 }

@@ -99,7 +99,10 @@ func (d *Datapath) lcoreStats(r *rawLcoreStats) dp.LcoreStats {
 		Recirculations: uint64(r.recirculations), ShortcutPops: uint64(r.shortcut_pops),
 		BusyCycles: uint64(r.busy_cycles), IdleCycles: uint64(r.idle_cycles),
 		Turns: uint64(r.turns), Sleeps: uint64(r.sleeps), HeldPackets: uint64(r.held_packets),
-		Drops: slices.Clone(d.drops),
+		Drops: slices.Clone(d.drops), StagePackets: uint64(r.stage_packets),
+	}
+	for i := range s.StageCycles {
+		s.StageCycles[i] = uint64(r.stage_cycles[i])
 	}
 	for i := range s.Drops {
 		s.Drops[i].Packets = uint64(r.drops[i])

@@ -47,7 +47,12 @@ func (d *Datapath) RingCollect(port dp.PortNo, max int) ([][]byte, error) {
 	}
 	// In pieces, so that a large max costs no large buffer.
 	const piece = 32
-	buf := make([]byte, piece*maxFrame)
+	d.collecting.Lock()
+	defer d.collecting.Unlock()
+	if d.collected == nil {
+		d.collected = make([]byte, piece*maxFrame)
+	}
+	buf := d.collected
 	var out [][]byte
 	for len(out) < max {
 		lens := make([]uint32, min(piece, max-len(out)))

@@ -14,6 +14,8 @@
 #include "lcore_internal.h"
 #include "mbuf_next.h"
 
+#define DEFAULT_MBUFS 32768
+#define MIN_MBUFS 256 // bursts that are received and sent, and a 64 KB frame in segments
 #define RCU_SPINS 2000
 #define RCU_NAP_US 20
 #define SYNC_TURNS 3
@@ -24,7 +26,7 @@ static void defaults(struct fp_config *c)
 {
 	c->max_flows = rte_align32pow2(c->max_flows ? c->max_flows : 1U << 20);
 	c->emc_entries = rte_align32pow2(RTE_MAX(c->emc_entries ? c->emc_entries : 65536U, 64U));
-	c->n_mbufs = c->n_mbufs ? c->n_mbufs : 32768;
+	c->n_mbufs = c->n_mbufs ? c->n_mbufs : DEFAULT_MBUFS;
 	c->mbuf_room = c->mbuf_room ? c->mbuf_room : 2048;
 	c->max_masks = c->max_masks ? c->max_masks : 64;
 	c->upcall_ring = c->upcall_ring ? c->upcall_ring : 2048;
@@ -39,6 +41,11 @@ static int check(const struct fp_config *c, struct fp_err *err)
 	if (c->max_masks < 2 || c->max_masks > FP_MAX_MASKS)
 		return fp_fail(err, -EINVAL, "%u masks asked for, 2 to %d are possible",
 			       c->max_masks, FP_MAX_MASKS);
+	if (c->n_mbufs < MIN_MBUFS)
+		return fp_fail(err, -EINVAL,
+			       "%u packet buffers asked for, at least %u are needed; 0 is for the "
+			       "default of %u",
+			       c->n_mbufs, MIN_MBUFS, DEFAULT_MBUFS);
 	if (c->mbuf_room < 256 || c->mbuf_room > 60000)
 		return fp_fail(err, -EINVAL,
 			       "packet buffers of %u bytes asked for, 256 to 60000 are "
@@ -185,29 +192,43 @@ static uint64_t get(const uint64_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+// Waits until a lcore has had an idle turn that began after the call, or is never idle.
+// An idle turn says that what was there has been done; the one that was under way may
+// have looked at its queues before.
+static int sync_lcore(const struct fp_lcore *lc, uint64_t start)
+{
+	uint64_t ms = rte_get_tsc_hz() / 1000, first = get(&lc->c.turns), idle = 0;
+	bool over = false; // the turn that was under way
+
+	while (1) {
+		uint64_t turns = get(&lc->c.turns) - first, waited = (rte_rdtsc() - start) / ms;
+
+		// A turn counts itself before its cycles: those of the first are in by the second.
+		if (!over && turns >= 2) {
+			over = true;
+			idle = get(&lc->c.idle_cycles);
+		}
+		if (over && turns >= SYNC_TURNS &&
+		    (get(&lc->c.idle_cycles) != idle || waited > SYNC_BUSY_MS))
+			return 0;
+		if (waited > SYNC_MAX_MS)
+			return -ETIMEDOUT;
+		usleep(20);
+	}
+}
+
 int fp_sync(struct fp *fp)
 {
-	uint64_t ms = rte_get_tsc_hz() / 1000, start = rte_rdtsc();
+	uint64_t start = rte_rdtsc();
+	int rc = 0;
 
-	for (int i = FP_MAX_LCORES - 1; i >= 0; i--) {
+	for (int i = FP_MAX_LCORES - 1; i >= 0 && rc == 0; i--) {
 		const struct fp_lcore *lc = __atomic_load_n(&fp->lcores[i], __ATOMIC_ACQUIRE);
 
-		if (!lc || !lc->running)
-			continue;
-		uint64_t turns = get(&lc->c.turns), idle = get(&lc->c.idle_cycles);
-
-		// Idle turns say that what was there has been done.
-		while (get(&lc->c.turns) < turns + SYNC_TURNS || get(&lc->c.idle_cycles) == idle) {
-			uint64_t waited = (rte_rdtsc() - start) / ms;
-
-			if (get(&lc->c.turns) >= turns + SYNC_TURNS && waited > SYNC_BUSY_MS)
-				break;
-			if (waited > SYNC_MAX_MS)
-				return -ETIMEDOUT;
-			usleep(20);
-		}
+		if (lc && lc->running)
+			rc = sync_lcore(lc, start);
 	}
-	return 0;
+	return rc;
 }
 
 int fp_memory(struct fp *fp, struct fp_memory *out)

@@ -72,7 +72,7 @@ struct fp_flow_table {
 	uint32_t n_flows, n_used, free_head; // n_used: indices ever used
 	uint32_t births;
 	uint32_t tidied; // births when the masks were last sorted
-	uint8_t *lines; // arena of key lines
+	uint8_t *lines;  // arena of key lines
 	size_t lines_used, lines_max;
 	void *free_lines[FP_KEY_LINES + 1]; // by number of lines
 	struct fp_mask *by_id[FP_MAX_MASKS];

@@ -11,6 +11,7 @@
 #include <rte_mempool.h>
 #include <rte_rcu_qsbr.h>
 
+#include "drop.h"
 #include "fp.h"
 
 #define FP_MAX_SOCKETS 8
@@ -37,6 +38,8 @@ struct fp {
 	uint32_t rung;
 	uint32_t recv_from; // lcore that the next receive starts at
 	uint64_t mbuf_alloc_failed;
+	// Written by the writer, which may not write a lcore's; read by anyone.
+	uint64_t drops[FP_N_DROPS];
 };
 
 // Formats a message into err (which may be NULL) and returns rc.
@@ -56,6 +59,12 @@ void fp_rcu_wait(struct fp *fp);
 
 // Takes every rx queue of a port off its lcore and waits until none is polled.
 void fp_lcores_forget_port(struct fp *fp, uint16_t port);
+
+// Counts packets that the writer drops.
+static inline void fp_writer_dropped(struct fp *fp, enum fp_drop why, uint64_t n)
+{
+	__atomic_store_n(&fp->drops[why], fp->drops[why] + n, __ATOMIC_RELAXED);
+}
 
 static inline struct fp_port *fp_port_get(const struct fp *fp, uint32_t no)
 {

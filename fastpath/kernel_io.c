@@ -179,6 +179,8 @@ int fp_port_kernel_ring(struct fp *fp, struct fp_port *port, uint16_t queue, boo
 	}
 	__atomic_store_n(&port->rx_ring[queue], NULL, __ATOMIC_RELEASE);
 	fp_rcu_wait(fp); // the housekeeping lcore may be filling it
+	fp_writer_dropped(fp, port->going ? FP_DROP_RX_PORT_GONE : FP_DROP_RX_QUEUE_MOVED,
+			  rte_ring_count(ring));
 	while (rte_ring_dequeue(ring, &m) == 0)
 		rte_pktmbuf_free(m);
 	rte_ring_free(ring);

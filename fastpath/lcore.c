@@ -317,7 +317,10 @@ int fp_lcore_stats(struct fp *fp, uint16_t id, struct fp_lcore_stats *out)
 	for (int i = 0; i < FP_N_STAGES; i++)
 		GET(stage_cycles[i]);
 #undef GET
-	for (int i = 0; i < FP_N_DROPS; i++)
+	for (int i = 0; i < FP_N_DROPS; i++) {
 		out->drops[i] = __atomic_load_n(&lc->c.drops[i], __ATOMIC_RELAXED);
+		if (id == 0)
+			out->drops[i] += __atomic_load_n(&fp->drops[i], __ATOMIC_RELAXED);
+	}
 	return 0;
 }

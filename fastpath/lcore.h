@@ -100,8 +100,9 @@ struct fp_lcore {
 	void (*run)(struct fp_lcore *);
 	uint64_t now; // TSC at the start of the turn
 	uint32_t emc_turn;
-	uint32_t bursts;        // received
-	bool sampling;          // this burst's stages are timed
+	uint32_t unsampled; // polls since the last one that was timed
+	bool sampling;      // this burst's stages are timed
+	uint64_t sample[FP_N_STAGES];
 	uint32_t between_turns; // busy turns between looks at commands
 	uint32_t up_first;      // Go's: slot that did not fit its last receive
 	uint16_t n_tx_active;

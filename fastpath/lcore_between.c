@@ -17,6 +17,14 @@
 #define LONG_NAP_NS 1000000 // sleep of one that has been idle for long
 #define LONG_IDLE_MS 500
 
+static inline void send_handed(struct fp_lcore *lc, struct rte_mbuf *m)
+{
+	if (likely(fp_port_get(lc->fp, m->port)))
+		fp_tx(lc, m->port, m);
+	else // there was one when the packet was handed over
+		fp_drop(lc, m, FP_DROP_RX_PORT_GONE);
+}
+
 // Sends what other lcores handed over to this one.
 static uint32_t drain(struct fp_lcore *lc)
 {
@@ -32,7 +40,7 @@ static uint32_t drain(struct fp_lcore *lc)
 		for (int k = 0; k < FP_HANDOFF_RING / FP_BURST; k++) {
 			n = rte_ring_sc_dequeue_burst(from->handoff, (void **)m, FP_BURST, NULL);
 			for (unsigned int j = 0; j < n; j++)
-				fp_tx(lc, m[j]->port, m[j]);
+				send_handed(lc, m[j]);
 			got += n;
 			if (n < FP_BURST)
 				break;

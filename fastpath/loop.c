@@ -22,6 +22,7 @@
 #define CAT2(a, b) a##b
 #define CAT(a, b) CAT2(a, b)
 
+#define SAMPLE_MAX_US 200    // a burst that took longer did not have its CPU all the time
 #define AHEAD FP_BATCH_AHEAD // packets between the prefetch of a packet's bytes and their use
 
 static bool is_wide(const struct fp_batch *b, int i)
@@ -352,8 +353,23 @@ static inline void stage_end(struct fp_lcore *lc, enum fp_stage stage, uint64_t 
 	if (likely(!lc->sampling))
 		return;
 	now = rte_rdtsc();
-	fp_add(&lc->c.stage_cycles[stage], now - *since);
+	lc->sample[stage] += now - *since;
 	*since = now;
+}
+
+// Counts a sampled burst, unless the lcore lost its CPU on the way.
+static __rte_noinline void sample_done(struct fp_lcore *lc, int n)
+{
+	uint64_t all = 0;
+
+	lc->sampling = false;
+	for (int i = 0; i < FP_N_STAGES; i++)
+		all += lc->sample[i];
+	if (all > rte_get_tsc_hz() / 1000000 * SAMPLE_MAX_US)
+		return;
+	for (int i = 0; i < FP_N_STAGES; i++)
+		fp_add(&lc->c.stage_cycles[i], lc->sample[i]);
+	fp_add(&lc->c.stage_packets, (uint64_t)n);
 }
 
 static __rte_always_inline void process(struct fp_lcore *lc, int n, uint16_t in_port,
@@ -361,7 +377,6 @@ static __rte_always_inline void process(struct fp_lcore *lc, int n, uint16_t in_
 {
 	struct fp_batch *b = &lc->batch;
 	uint8_t slow[FP_BURST];
-	uint64_t sent;
 	int n_slow;
 
 	fp_add(&lc->c.rx_packets, (uint64_t)n);
@@ -374,14 +389,12 @@ static __rte_always_inline void process(struct fp_lcore *lc, int n, uint16_t in_
 	stage_end(lc, FP_STAGE_PARSE, &since);
 	stage_classify(lc, b, n, slow, n_slow);
 	stage_end(lc, FP_STAGE_CLASSIFY, &since);
-	sent = lc->c.stage_cycles[FP_STAGE_TX];
 	stage_act(lc, b, n);
 	if (unlikely(lc->sampling)) {
-		since += lc->c.stage_cycles[FP_STAGE_TX] - sent; // counted there
+		since += lc->sample[FP_STAGE_TX]; // counted there
 		stage_end(lc, FP_STAGE_ACT, &since);
-		fp_add(&lc->c.stage_packets, (uint64_t)n);
 		fp_tx_flush_all(lc);
-		lc->sampling = false;
+		sample_done(lc, n);
 	}
 }
 
@@ -412,8 +425,11 @@ void CAT(fp_loop_, FP_ISA)(struct fp_lcore *lc)
 				got += fp_port_kernel_pump(rx->port, rx->queue);
 				continue;
 			}
-			if (unlikely(++lc->bursts % FP_SAMPLE_BURSTS == 0)) {
+			if (unlikely(++lc->unsampled == FP_SAMPLE_BURSTS)) {
+				fp_tx_flush_all(lc); // others' packets are not this burst's
+				lc->unsampled = 0;
 				lc->sampling = true;
+				memset(lc->sample, 0, sizeof(lc->sample));
 				began = rte_rdtsc();
 			}
 			n = receive(rx, lc->batch.m);

@@ -11,6 +11,7 @@
 #include "mbuf_next.h"
 
 #define POOL_CACHE 256
+#define POOL_SHARE 32
 
 int fp_mbuf_next_offset;
 
@@ -26,6 +27,14 @@ int fp_mbuf_next_register(void)
 	return fp_mbuf_next_offset < 0 ? -rte_errno : 0;
 }
 
+// Buffers that a lcore keeps so that it seldom asks the pool. They are lost to the
+// others, up to one and a half times as many, so a small pool has smaller caches. DPDK
+// refuses a cache of more than two thirds of the pool (rte_mempool_create).
+static uint32_t cache_size(uint32_t n_mbufs)
+{
+	return RTE_MIN(POOL_CACHE, n_mbufs / POOL_SHARE);
+}
+
 struct rte_mempool *fp_pool(struct fp *fp, int socket, struct fp_err *err)
 {
 	int at = socket < 0 ? (fp->cfg.socket < 0 ? 0 : fp->cfg.socket) : socket;
@@ -37,7 +46,7 @@ struct rte_mempool *fp_pool(struct fp *fp, int socket, struct fp_err *err)
 		return fp->pools[at];
 	snprintf(name, sizeof(name), "fp-mbufs-%d-%x", at, (uint32_t)(uintptr_t)fp);
 	fp->pools[at] =
-		rte_pktmbuf_pool_create(name, fp->cfg.n_mbufs, POOL_CACHE, 0,
+		rte_pktmbuf_pool_create(name, fp->cfg.n_mbufs, cache_size(fp->cfg.n_mbufs), 0,
 					(uint16_t)(RTE_PKTMBUF_HEADROOM + fp->cfg.mbuf_room),
 					socket < 0 ? SOCKET_ID_ANY : socket);
 	if (!fp->pools[at])

@@ -150,6 +150,7 @@ int fp_port_del(struct fp *fp, uint16_t no, struct fp_err *err)
 	if (!port)
 		return fp_fail(err, -ENODEV, "port number %u does not exist", no);
 	// First nobody receives from it, then nobody finds it, then nobody holds it.
+	port->going = true;
 	fp_lcores_forget_port(fp, no);
 	fp_ports_lock();
 	__atomic_store_n(&fp->ports[no], NULL, __ATOMIC_RELEASE);

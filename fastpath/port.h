@@ -22,7 +22,8 @@ struct fp_port_ops {
 	// leaves nothing behind and says why.
 	int (*open)(struct fp *fp, struct fp_port *port, const struct fp_port_spec *spec,
 		    struct fp_err *err);
-	// Releases the device and every mbuf that it holds.
+	// Releases the device and every mbuf that it holds; counts those that were
+	// packets as FP_DROP_RX_PORT_GONE.
 	void (*close)(struct fp *fp, struct fp_port *port);
 	// Receives up to n packets. Never blocks.
 	uint16_t (*rx)(struct fp_port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
@@ -58,6 +59,7 @@ struct fp_port {
 	uint8_t mac[6];
 	char name[FP_NAME_SIZE];
 	char devargs[FP_DEVARGS_SIZE];
+	bool going; // the writer's: fp_port_del has begun
 	// Kernel-facing ports whose queue a pinned lcore polls: the housekeeping lcore
 	// reads the device and fills this ring (single producer, single consumer), rx
 	// drains it. NULL: rx reads the device itself. Written by the writer while the
@@ -76,7 +78,7 @@ extern const struct fp_port_ops fp_port_tunnel_ops;
 uint16_t fp_port_kernel_pump(struct fp_port *port, uint16_t queue);
 
 // Sets or clears rx_ring of a kernel port's queue (the writer; the queue is in no
-// lcore's list).
+// lcore's list). Packets that are in the ring are dropped by name.
 int fp_port_kernel_ring(struct fp *fp, struct fp_port *port, uint16_t queue, bool on);
 
 #endif

@@ -27,26 +27,30 @@ struct ring_port {
 	struct fp_port_count txc[FP_MAX_LCORES];
 };
 
-static void drain(struct rte_ring *r)
+// Frees a ring; returns how many packets were in it.
+static unsigned int drain(struct rte_ring *r)
 {
+	unsigned int n = 0;
 	void *m;
 
 	if (!r)
-		return;
-	while (rte_ring_dequeue(r, &m) == 0)
+		return 0;
+	for (; rte_ring_dequeue(r, &m) == 0; n++)
 		rte_pktmbuf_free(m);
 	rte_ring_free(r);
+	return n;
 }
 
 static void ring_close(struct fp *fp, struct fp_port *port)
 {
 	struct ring_port *rp = port->priv;
+	unsigned int n = rp->stash != NULL;
 
-	(void)fp;
 	for (int q = 0; q < FP_MAX_QUEUES; q++)
-		drain(rp->rx[q]);
-	drain(rp->tx);
+		n += drain(rp->rx[q]);
+	n += drain(rp->tx);
 	rte_pktmbuf_free(rp->stash);
+	fp_writer_dropped(fp, FP_DROP_RX_PORT_GONE, n);
 	free(rp);
 	port->priv = NULL;
 }

@@ -53,7 +53,7 @@ void fp_tx_flush(struct fp_lcore *lc, uint16_t no)
 			fp_drop(lc, b->m[i], over ? FP_DROP_TX_HANDOFF : FP_DROP_TX_FULL);
 	}
 	if (unlikely(lc->sampling))
-		fp_add(&lc->c.stage_cycles[FP_STAGE_TX], rte_rdtsc() - start);
+		lc->sample[FP_STAGE_TX] += rte_rdtsc() - start;
 }
 
 void fp_tx_flush_all(struct fp_lcore *lc)

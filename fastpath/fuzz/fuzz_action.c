@@ -36,8 +36,10 @@ int fp_fail(struct fp_err *err, int rc, const char *fmt, ...)
 	return rc;
 }
 
-static void check_push(const struct fp_push *p)
+static void check_push(const struct fp_push *push)
 {
+	const struct fp_push_plan *p = &push->plan;
+
 	MUST(p->len <= FP_TNL_HDR_MAX && p->l4 + 16U == p->len);
 	MUST(p->l4 == p->l3 + (p->v6 ? 40 : 20));
 	MUST(p->max_inner + (p->len - (p->v6 ? p->l4 : p->l3)) == 65535);

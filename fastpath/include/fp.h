@@ -62,7 +62,7 @@ const char *fp_dpdk_version(void);
 struct fp_config {
 	uint32_t max_flows;         // 0: 1048576; rounded up to a power of two
 	uint32_t emc_entries;       // per lcore; 0: 65536; power of two
-	uint32_t n_mbufs;           // per socket; 0: 32768
+	uint32_t n_mbufs;           // per socket, at least 256; 0: 32768
 	uint32_t mbuf_room;         // data bytes per mbuf without headroom; 0: 2048
 	uint32_t max_masks;         // 0: 64
 	uint32_t upcall_ring;       // upcalls outstanding per lcore; 0: 2048
@@ -207,14 +207,17 @@ struct fp_lcore_stats {
 	uint64_t recirculations, shortcut_pops;
 	uint64_t busy_cycles, idle_cycles, turns, sleeps;
 	uint64_t held_packets; // waiting for an upcall's answer now
+	// Of lcore 0 with those of the writer: packets that were queued when their port went.
 	uint64_t drops[FP_DROP_MAX];
-	// Cycles of each stage in sampled bursts (one of FP_SAMPLE_BURSTS), and the packets
-	// of those bursts. The time stamps themselves cost about 1 cycle a packet there.
+	// Cycles of each stage in sampled bursts (one of FP_SAMPLE_BURSTS polls), and the
+	// packets of those bursts. The time stamps themselves cost about 1 cycle a packet
+	// there; a burst of over 200 us, in which the thread lost its CPU, does not count.
 	uint64_t stage_cycles[FP_N_STAGES];
 	uint64_t stage_packets;
 };
 
-#define FP_SAMPLE_BURSTS 256
+// A prime, so that every queue of a list has its turn.
+#define FP_SAMPLE_BURSTS 257
 // Snapshot by relaxed loads. Any thread.
 int fp_lcore_stats(struct fp *fp, uint16_t id, struct fp_lcore_stats *out);
 int fp_lcore_list(struct fp *fp, uint16_t *out, int n);

@@ -172,7 +172,7 @@ static void mask_order(void)
 	struct fp_key k, m;
 	uint8_t p[128];
 
-	fp_test_core_open(&t, (struct fp_config){0});
+	fp_test_core_open(&t, (struct fp_config){ 0 });
 	exact_key(&k, &m, 0);
 	k.base.in_port = 2;
 	CHECK_EQ(fp_test_put(&t, &k, &m, &two, 8, 0, NULL), 0);

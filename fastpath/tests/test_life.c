@@ -1,5 +1,6 @@
 // Faults and changes under load: no packet buffers left, ports that go while their
 // packets are queued, receive queues that move between lcores.
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "fp_test.h"
 #include "fp_test_core.h"
+#include "lcore.h"
 
 static void forward(struct fp_test_core *t, int outputs)
 {
@@ -130,8 +132,11 @@ static void port_gone(void)
 	for (uint16_t i = 100; i < 200; i++)
 		inject(&t, i, 0);
 	fp_sync(t.fp);
+	CHECK_EQ(fp_test_drops(&t, "rx_port_gone"), 0);
 	CHECK_EQ(fp_port_del(t.fp, 1, &err), 0);
+	CHECK_EQ(fp_test_drops(&t, "rx_port_gone"), 0);
 	CHECK_EQ(fp_port_del(t.fp, 2, &err), 0); // with 100 packets in its ring
+	CHECK_EQ(fp_test_drops(&t, "rx_port_gone"), 100);
 	for (int i = 0; i < n; i++) {
 		struct fp_verdict v = { .token = up[i].token,
 					.lcore = up[i].lcore,
@@ -142,6 +147,71 @@ static void port_gone(void)
 	CHECK_EQ(fp_test_drops(&t, "output_no_port"), 5);
 	CHECK_EQ(fp_test_drops(&t, "upcall_drop"), 5);
 	fp_test_core_close(&t); // with ten more in slots
+}
+
+// What a lcore handed over to lcore 0 for a port that has gone since.
+static void port_gone_after_hand_over(void)
+{
+	struct fp_test_core t;
+	struct fp_err err;
+	uint16_t id;
+
+	fp_test_core_open(&t, (struct fp_config){ 0 });
+	if (t.cpu == 0) {
+		printf("skipped: one CPU has no room for two lcores\n");
+		fp_test_core_close(&t);
+		return;
+	}
+	// A lcore that has been stopped fills its ring no more: the test does.
+	MUST(fp_lcore_start(t.fp, t.cpu - 1, 0, &id, &err) == 0, "%s", err.text);
+	MUST(fp_lcore_stop(t.fp, id) == 0);
+	CHECK_EQ(fp_port_del(t.fp, 2, &err), 0);
+	for (int i = 0; i < 50; i++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(fp_pool(t.fp, -1, NULL));
+
+		MUST(m && rte_pktmbuf_append(m, 60));
+		m->port = i % 5 ? 2 : 1; // ten of them for a port that is there
+		CHECK_EQ(rte_ring_sp_enqueue(t.fp->lcores[id]->handoff, m), 0);
+	}
+	fp_sync(t.fp);
+	CHECK_EQ(collect_all(&t, 1), 10);
+	CHECK_EQ(fp_test_drops(&t, "rx_port_gone"), 40);
+	CHECK_EQ(fp_test_drops(&t, "output_no_port"), 0);
+	fp_test_core_close(&t);
+}
+
+// Pools of all sizes open, with caches that DPDK takes and that leave one lcore nearly
+// everything; too few buffers are refused.
+static void small_pools(void)
+{
+	static const uint32_t sizes[] = { 256, 257, 300, 384, 500, 1000, 4096, 8192, 20000 };
+	struct fp_config cfg = { .max_flows = 64, .emc_entries = 64, .socket = -1 };
+	static struct rte_mbuf *m[20000];
+	struct fp_err err;
+	struct fp *fp;
+
+	for (size_t i = 0; i < RTE_DIM(sizes); i++) {
+		struct rte_mempool *pool;
+		uint32_t n = 0;
+
+		cfg.n_mbufs = sizes[i];
+		MUST(fp_open(&cfg, &fp, &err) == 0, "%u: %s", sizes[i], err.text);
+		pool = fp_pool(fp, -1, NULL);
+		CHECK(pool->cache_size > 0 && pool->cache_size <= 512);
+		CHECK(pool->cache_size * 16 <= sizes[i]);
+		while (n < sizes[i] && (m[n] = rte_pktmbuf_alloc(pool)))
+			n++;
+		CHECK_EQ(n, sizes[i]);
+		rte_pktmbuf_free_bulk(m, n);
+		CHECK_EQ(fp_close(fp), 0);
+	}
+	for (cfg.n_mbufs = 1; cfg.n_mbufs < 256; cfg.n_mbufs += 127) {
+		CHECK_EQ(fp_open(&cfg, &fp, &err), -EINVAL);
+		CHECK(strstr(err.text, "at least 256"), "(%s)", err.text);
+	}
+	cfg.n_mbufs = 200000000;
+	CHECK(fp_open(&cfg, &fp, &err) < 0);
+	CHECK(strstr(err.text, "pool of 200000000 packet buffers"), "(%s)", err.text);
 }
 
 struct feeder {
@@ -265,6 +335,8 @@ int main(void)
 	RUN(buffers_used_up);
 	RUN(misses_hold_a_share);
 	RUN(port_gone);
+	RUN(port_gone_after_hand_over);
+	RUN(small_pools);
 	RUN(port_gone_under_load);
 	RUN(queue_moves);
 	fp_eal_cleanup();

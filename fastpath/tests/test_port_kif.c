@@ -3,6 +3,7 @@
 //   host x                    this process                  host y
 //   x1 --veth-- x0 [port a] == forwarder == [port b] y0 --veth-- y1
 #include "fp_test.h"
+#include "fp_test_core.h"
 #include "fp_test_env.h"
 #include "fp_test_frame.h"
 #include "fp_test_hosts.h"
@@ -70,13 +71,19 @@ static struct rte_mbuf *next_udp(struct fp_port *p, uint32_t ofs)
 	}
 }
 
-// A pair t0 - t1 in this namespace, t1 with an address and a neighbour.
+// A pair t0 - t1 in this namespace, t1 with an address and a neighbour. Without IPv6, whose
+// own frames come when they like, and with the link up: the kernel says so a little later.
 static void pair_up(void)
 {
 	MUST(!fp_test_sh(
 		"ip link add t0 type veth peer name t1 && ip addr add 10.9.0.1/24 dev t1 && "
+		"for f in /proc/sys/net/ipv6/conf/t[01]/disable_ipv6; do "
+		"[ ! -w $f ] || echo 1 >$f; done && "
 		"ip link set t0 up && ip link set t1 up && "
 		"ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:99 dev t1"));
+	MUST(!fp_test_sh("for i in $(seq 500); do "
+			 "[ $(ip -o link show up | grep -c ' t[01]@.* state UP ') = 2 ] && exit; "
+			 "sleep 0.01; done; exit 1"));
 }
 
 static void pair_down(void)
@@ -381,6 +388,9 @@ static void too_long_for_the_interface(struct fp *fp)
 // The housekeeping lcore reads the device, a pinned lcore drains the ring.
 static void ring_to_a_pinned_lcore(struct fp *fp)
 {
+	struct fp_test_core t = { .fp = fp };
+	uint64_t moved = fp_test_drops(&t, "rx_queue_moved");
+	uint64_t gone = fp_test_drops(&t, "rx_port_gone");
 	struct rte_mbuf *m[32];
 	struct fp_port *p;
 	int n = 0;
@@ -400,13 +410,19 @@ static void ring_to_a_pinned_lcore(struct fp *fp)
 	n = p->ops->rx(p, 0, m, 32);
 	CHECK_EQ(n, 32);
 	rte_pktmbuf_free_bulk(m, n);
-	// The rest is given back with the ring.
+	// The rest is given back with the ring, and counted.
+	n = (int)rte_ring_count(p->rx_ring[0]);
+	CHECK(n >= 8);
 	CHECK_EQ(fp_port_kernel_ring(fp, p, 0, false), 0);
 	CHECK(p->rx_ring[0] == NULL);
+	CHECK_EQ(fp_test_drops(&t, "rx_queue_moved") - moved, n);
+	CHECK_EQ(fp_test_drops(&t, "rx_port_gone"), gone);
 	CHECK_EQ(fp_port_kernel_ring(fp, p, 0, true), 0);
 	CHECK_EQ(udp_send(100, 0), 0);
 	CHECK_EQ(fp_port_kernel_pump(p, 0), 1);
 	close_port(fp, p); // with a packet in the ring
+	CHECK_EQ(fp_test_drops(&t, "rx_port_gone") - gone, 1);
+	CHECK_EQ(fp_test_drops(&t, "rx_queue_moved") - moved, n);
 	pair_down();
 }
 

@@ -1,5 +1,6 @@
 // The registry, ring ports and tunnel ports.
 #include "fp_test.h"
+#include "fp_test_core.h"
 #include "fp_test_env.h"
 
 #include <errno.h>
@@ -284,6 +285,41 @@ static void full_rings(struct fp *fp)
 	CHECK_EQ(fp_test_in_use(fp), 0);
 }
 
+// What a port leaves in its rings, and what waits for a collector, is counted.
+static void packets_of_a_port_that_goes(struct fp *fp)
+{
+	struct fp_port_spec s = spec(FP_PORT_RING, "r");
+	struct fp_test_core t = { .fp = fp };
+	uint64_t gone = fp_test_drops(&t, "rx_port_gone");
+	uint8_t in[64 * 20] = { 0 }, out[16];
+	struct rte_mbuf *m[20];
+	uint32_t lens[20], len;
+	struct fp_port *p;
+	struct fp_err err;
+	uint16_t no;
+
+	for (int i = 0; i < 20; i++) {
+		lens[i] = 64;
+		in[64 * i] = (uint8_t)i;
+	}
+	s.n_rxq = 4;
+	CHECK_EQ(add(fp, s, &no, &err), 0);
+	CHECK_EQ(fp_port_del(fp, no, &err), 0);
+	CHECK_EQ(fp_test_drops(&t, "rx_port_gone"), gone); // none were queued
+	CHECK_EQ(add(fp, s, &no, &err), 0);
+	p = fp_port_get(fp, no);
+	CHECK_EQ(fp_ring_inject(fp, no, in, lens, 7), 7);
+	for (uint16_t q = 0, n = 0; q < 4; q++) {
+		n = p->ops->rx(p, q, m, 20);
+		CHECK_EQ(p->ops->tx(p, 0, m, n), n);
+	}
+	CHECK_EQ(fp_ring_collect(fp, no, out, sizeof(out), &len, 1), -EMSGSIZE); // held apart
+	CHECK_EQ(fp_ring_inject(fp, no, in, lens, 20), 20);
+	CHECK_EQ(fp_port_del(fp, no, &err), 0);
+	CHECK_EQ(fp_test_drops(&t, "rx_port_gone") - gone, 27);
+	CHECK_EQ(fp_test_in_use(fp), 0);
+}
+
 static void exhausted_pool(struct fp *fp)
 {
 	struct rte_mempool *pool = fp_test_pool(fp);
@@ -375,6 +411,7 @@ int main(void)
 	RUN(collect_keeps_what_does_not_fit, fp);
 	RUN(queues_keep_flows_apart, fp);
 	RUN(full_rings, fp);
+	RUN(packets_of_a_port_that_goes, fp);
 	RUN(exhausted_pool, fp);
 	RUN(settings, fp);
 	RUN(statistics_beside_removal, fp);

@@ -65,9 +65,13 @@ func since(now, base *dp.LcoreStats) dp.LcoreStats {
 		func(l *dp.LcoreStats) *uint64 { return &l.IdleCycles },
 		func(l *dp.LcoreStats) *uint64 { return &l.Turns },
 		func(l *dp.LcoreStats) *uint64 { return &l.Sleeps },
+		func(l *dp.LcoreStats) *uint64 { return &l.StagePackets },
 	} {
 		from := *f(base)
 		*f(&d) -= min(from, *f(&d))
+	}
+	for i := range d.StageCycles {
+		d.StageCycles[i] -= min(base.StageCycles[i], d.StageCycles[i])
 	}
 	before := make(map[string]uint64, len(base.Drops))
 	for _, drop := range base.Drops {

@@ -18,6 +18,7 @@ func figures() []dp.LcoreStats {
 		{ID: 1, CPU: 0, Socket: 0, RxPackets: 4, RxBatches: 2, Recirculations: 2, EMCHits: 1, MaskedHits: 3, MaskedVisits: 4,
 			UpcallsSent: 1, UpcallsLost: 2, Misses: 3, TxPackets: 5, TxBatches: 2, ShortcutPops: 7,
 			BusyCycles: 596838, IdleCycles: 31563592642, Turns: 10, HeldPackets: 2,
+			StageCycles: [dp.NumStages]uint64{40, 50, 60, 70, 82}, StagePackets: 4,
 			Drops: []dp.DropCount{
 				{Name: "flow_drop", Text: "the flow's actions drop the packet", Packets: 3},
 				{Name: "vxlan_unknown_vni", Text: "VNI that the tunnel port does not terminate", Packets: 4},
@@ -121,6 +122,12 @@ func TestPmdStatsClear(t *testing.T) {
 	if got := b.must("dpif-netdev/pmd-stats-show", "-pmd", "1"); got != core1Stats {
 		t.Errorf("core 1 was not cleared and shows\n%s", got)
 	}
+	b.dp.lcores[2].StageCycles[dp.StageAct] += 15
+	b.dp.lcores[2].StagePackets += 10
+	if got := b.must("skua/lcores-show", "-pmd", "0"); !strings.HasSuffix(got,
+		"receive 0.0, parse 0.0, classify 0.0, act 1.5, send 0.0, of 10 sampled packets\n") {
+		t.Errorf("stages since the clear:\n%s", got)
+	}
 	if got, want := b.must("dpif-netdev/drops-show"), lines(
 		"vxlan_unknown_vni               6  VNI that the tunnel port does not terminate",
 		"total                           6"); got != want {
@@ -194,9 +201,13 @@ func TestLcoresShow(t *testing.T) {
 		"  avg. packets per receive batch: 2.00",
 		"  shortcut pops: 7",
 		"  misses: 3, held packets: 2",
-		"  busy cycles: 596838, idle cycles: 31563592642, busy cycles per packet: 149209.5")
+		"  busy cycles: 596838, idle cycles: 31563592642, busy cycles per packet: 149209.5",
+		"  cycles per packet and stage: receive 10.0, parse 12.5, classify 15.0, act 17.5, send 20.5, of 4 sampled packets")
 	if diff := cmp.Diff(want, b.must("skua/lcores-show", "-pmd", "0")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := b.must("skua/lcores-show", "-pmd", "1"); !strings.HasSuffix(got, "cycles per packet and stage: no burst sampled yet\n") {
+		t.Errorf("a lcore without samples shows\n%s", got)
 	}
 	want = lines(
 		"flow_drop                       3  the flow's actions drop the packet",

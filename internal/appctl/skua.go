@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/skua/skua/internal/dp"
 	"github.com/skua/skua/internal/unixctl"
 )
 
@@ -72,8 +73,23 @@ func (c *Commands) lcoresShow(_ context.Context, args []string) (string, error) 
 		fmt.Fprintf(&b, "  misses: %d, held packets: %d\n", l.Misses, l.HeldPackets)
 		fmt.Fprintf(&b, "  busy cycles: %d, idle cycles: %d, busy cycles per packet: %.1f\n",
 			l.BusyCycles, l.IdleCycles, ratio(l.BusyCycles, l.RxPackets))
+		writeStages(&b, &l)
 	}
 	return b.String(), nil
+}
+
+// writeStages prints what a packet costs in each stage of the loop. The samples are
+// few and their clock runs on while the kernel gives the CPU to another thread.
+func writeStages(b *strings.Builder, l *dp.LcoreStats) {
+	if l.StagePackets == 0 {
+		b.WriteString("  cycles per packet and stage: no burst sampled yet\n")
+		return
+	}
+	b.WriteString("  cycles per packet and stage:")
+	for s, cycles := range l.StageCycles {
+		fmt.Fprintf(b, " %s %.1f,", dp.Stage(s), ratio(cycles, l.StagePackets))
+	}
+	fmt.Fprintf(b, " of %d sampled packets\n", l.StagePackets)
 }
 
 // masksShow prints the classifier's masks in the order in which packets visit them.

@@ -76,6 +76,21 @@ type Sample struct {
 	Share float64 `json:"core_share"`
 	// Figures are the subject's further counters over the window, by name.
 	Figures map[string]float64 `json:"figures,omitempty"`
+	// Stages are Skua's; nil of the others, and if no burst of the window was sampled.
+	Stages *Stages `json:"stages,omitempty"`
+}
+
+// Stages is where the cycles of the packet loop go, from the bursts of the window that
+// the data plane sampled: time stamps included, empty polls not. What another thread
+// took of the core in the middle of a stage counts for the stage.
+type Stages struct {
+	Packets uint64 `json:"sampled_packets"`
+	// Cycles per packet, by stage; TSC.
+	Receive  float64 `json:"receive_cycles"`
+	Parse    float64 `json:"parse_cycles"`
+	Classify float64 `json:"classify_cycles"`
+	Act      float64 `json:"act_cycles"`
+	Send     float64 `json:"send_cycles"`
 }
 
 // Reading is the state of a subject at a moment.

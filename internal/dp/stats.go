@@ -1,5 +1,7 @@
 package dp
 
+import "fmt"
+
 // LcoreStats are a lcore's counters.
 type LcoreStats struct {
 	ID           int
@@ -12,7 +14,36 @@ type LcoreStats struct {
 	Recirculations, ShortcutPops               uint64
 	BusyCycles, IdleCycles, Turns, Sleeps      uint64
 	HeldPackets                                uint64 // waiting for an upcall's answer now
-	Drops                                      []DropCount
+	// Drops of lcore 0 also hold the packets that were queued for a port when it went.
+	Drops []DropCount
+
+	// StageCycles are TSC cycles of each stage of the packet loop in the bursts that are
+	// sampled (a few per thousand), StagePackets the packets of these bursts. Bursts in
+	// which the thread lost its CPU (over 200 us) are left out.
+	StageCycles  [NumStages]uint64
+	StagePackets uint64
+}
+
+// Stage is a stage of the packet loop, an index of [LcoreStats.StageCycles].
+type Stage int
+
+// Stages in the order of a packet's way.
+const (
+	StageReceive Stage = iota
+	StageParse
+	StageClassify
+	StageAct // without sending
+	StageSend
+	NumStages
+)
+
+// String returns the stage's name, such as "receive".
+func (s Stage) String() string {
+	names := [NumStages]string{"receive", "parse", "classify", "act", "send"}
+	if s < 0 || s >= NumStages {
+		return fmt.Sprintf("stage(%d)", int(s))
+	}
+	return names[s]
 }
 
 // DropCount is the count of one drop reason.

@@ -34,4 +34,5 @@ var dropTexts = []struct{ name, text string }{
 	{"csum_bad_offset", "checksum offload asked for outside of the packet"},
 	{"action_error", "action does not apply to the packet"},
 	{"stopped", "packet was held when its lcore stopped"},
+	{"rx_queue_moved", "kernel-facing port's queue left its lcore while its packets waited"},
 }

@@ -142,7 +142,7 @@ func (f *Fake) PortDel(no dp.PortNo) error {
 	if err != nil {
 		return err
 	}
-	f.drops["rx_port_gone"] += uint64(len(p.rx))
+	f.drops["rx_port_gone"] += uint64(len(p.rx) + len(p.tx))
 	for i, list := range f.rxqs {
 		var keep []dp.Rxq
 		for _, q := range list {

@@ -13,7 +13,7 @@ import (
 
 // texts are the commands whose output the report shows.
 var texts = [][]string{
-	{"dpctl/show"}, {"dpif-netdev/pmd-stats-show"}, {"dpif-netdev/pmd-rxq-show"}, {"tnl/ports/show"},
+	{"dpctl/show"}, {"dpif-netdev/pmd-stats-show"}, {"dpif-netdev/pmd-rxq-show"}, {"skua/lcores-show"}, {"tnl/ports/show"},
 	{"tnl/neigh/show"}, {"ovs/route/show"}, {"coverage/show"}, {"memory/show"},
 }
 

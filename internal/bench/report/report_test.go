@@ -39,6 +39,11 @@ func sample() *bench.Report {
 			{Case: bench.Case{Job: bench.Memory, Flows: 1000}, Error: "no memory"},
 		},
 	}
+	// Three rounds, of which one had no sampled burst.
+	r.Series[0].Samples = []bench.Sample{
+		{Cycles: 99, Stages: &bench.Stages{Packets: 320, Receive: 30, Parse: 10, Classify: 5, Act: 6, Send: 4}},
+		{Cycles: 101, Stages: &bench.Stages{Packets: 640, Receive: 32, Parse: 11, Classify: 6, Act: 7, Send: 900}}, {Cycles: 100},
+	}
 	r.Finish()
 	return r
 }
@@ -49,11 +54,24 @@ func TestTablesSayWhatWasMeasured(t *testing.T) {
 	for _, want := range []string{
 		"100.0 (99.0..101.0)  26.00 Mpps", "500.0 (499.0..501.0)  5.20 Mpps", "not installed", "5.00",
 		"610000 (600000..620000)", "at least 4.50 x", "5.00 x", "met", "not measured",
+		"stages of Skua, pop, 10k flows: receive 31.0, parse 10.5, classify 5.5, act 6.5, send 452.0 cycles per packet (960 packets sampled)\n",
 		"FAILED memory, 1k flows: no memory", "Skua : Open vSwitch", "1 VNI, wildcarded megaflows",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+}
+
+func TestNoStagesNoLine(t *testing.T) {
+	r := sample()
+	for i := range r.Series[0].Samples {
+		r.Series[0].Samples[i].Stages = nil
+	}
+	var b bytes.Buffer
+	WriteTables(&b, r)
+	if strings.Contains(b.String(), "stages") {
+		t.Errorf("stages of nothing:\n%s", b.String())
 	}
 }
 

@@ -95,6 +95,7 @@ func writeForwarding(w io.Writer, r *bench.Report) {
 	}
 	t.Render()
 	writeDisturbed(w, r)
+	writeStages(w, r)
 	fmt.Fprintln(w, "cycles per packet: TSC ticks of the window over packets that left; ratios are of rates: 2 means that Skua forwards twice the packets")
 }
 

@@ -91,6 +91,15 @@ func addFigures(s *bench.Sample, before, after reading) {
 		"shortcut_pops":    float64(a.ShortcutPops - b.ShortcutPops),
 		"recirculations":   float64(a.Recirculations - b.Recirculations),
 	}
+	n := a.StagePackets - b.StagePackets
+	if n == 0 {
+		return
+	}
+	per := func(s dp.Stage) float64 { return float64(a.StageCycles[s]-b.StageCycles[s]) / float64(n) }
+	s.Stages = &bench.Stages{
+		Packets: n, Receive: per(dp.StageReceive), Parse: per(dp.StageParse), Classify: per(dp.StageClassify),
+		Act: per(dp.StageAct), Send: per(dp.StageSend),
+	}
 }
 
 // dropped is an error if packets were dropped or missed between two readings: every
