@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -154,13 +155,14 @@ void fp_test_inject(struct fp_test_core *t, uint16_t port, const uint8_t *p, uin
 
 uint32_t fp_test_collect(struct fp_test_core *t, uint16_t port, uint8_t *p, uint32_t size)
 {
+	time_t end = time(NULL) + 20; // a machine may be busy; a packet that comes, comes soon
 	uint32_t len = 0;
 
-	for (int i = 0; i < 10000; i++) {
+	do {
 		if (fp_ring_collect(t->fp, port, p, size, &len, 1) == 1)
 			return len;
 		usleep(100);
-	}
+	} while (time(NULL) < end);
 	return 0;
 }
 

@@ -28,7 +28,7 @@ uint32_t fp_test_vxlan(uint8_t *p, const uint8_t *inner, uint32_t len, uint32_t 
 
 // Injects one frame into a ring port.
 void fp_test_inject(struct fp_test_core *t, uint16_t port, const uint8_t *p, uint32_t len);
-// Next frame sent to a ring port within a second; its length, 0: none came.
+// Next frame sent to a ring port, waited for up to 20 seconds; its length, 0: none came.
 uint32_t fp_test_collect(struct fp_test_core *t, uint16_t port, uint8_t *p, uint32_t size);
 // Count of a drop reason by name, all lcores.
 uint64_t fp_test_drops(struct fp_test_core *t, const char *name);
