@@ -3,8 +3,10 @@
 package peers
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 
@@ -50,6 +52,16 @@ const NetnsPrefix = "skuabench-ovs-"
 // filePrefix returns an EAL file prefix that no other process uses.
 func filePrefix(name string) string {
 	return fmt.Sprintf("skuabench-%s-%d-%d", name, os.Getpid(), ealRuns.Add(1))
+}
+
+// RemoveEALFolders removes the runtime folders that the EAL of this process's
+// subjects left behind: EAL 22.11 takes its own away in no mode.
+func RemoveEALFolders() error {
+	dirs, err := filepath.Glob(fmt.Sprintf("/var/run/dpdk/skuabench-*-%d-*", os.Getpid()))
+	for _, dir := range dirs {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
 }
 
 // ealMemory returns EAL's arguments for memory: nothing is left in a file system

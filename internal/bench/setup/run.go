@@ -84,6 +84,7 @@ func Run(ctx context.Context, o Options, workerCommand []string, release string,
 		return fmt.Errorf("folder for the run: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	defer peers.RemoveEALFolders()
 	say := func(format string, args ...any) { fmt.Fprintf(progress, format+"\n", args...) }
 	host := Host(core, others, huge)
 	rep := &bench.Report{Version: bench.ReportVersion, Started: time.Now(), Host: host, Options: o.recorded()}
