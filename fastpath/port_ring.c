@@ -189,41 +189,13 @@ static int ring_fd(struct fp_port *port, uint16_t queue)
 	return -1;
 }
 
-static struct rte_mbuf *frame_new(struct rte_mempool *pool, const uint8_t *p, uint32_t len)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(pool), *tail = m;
-
-	if (!m)
-		return NULL;
-	while (len) {
-		uint32_t n = RTE_MIN(len, (uint32_t)rte_pktmbuf_tailroom(tail));
-
-		memcpy(rte_pktmbuf_mtod(tail, void *), p, n);
-		tail->data_len = n;
-		m->pkt_len += n;
-		p += n;
-		len -= n;
-		if (!len)
-			break;
-		tail->next = rte_pktmbuf_alloc(pool);
-		if (!tail->next) {
-			rte_pktmbuf_free(m);
-			return NULL;
-		}
-		tail = tail->next;
-		tail->data_off = 0;
-		m->nb_segs++;
-	}
-	return m;
-}
-
 static int inject(struct fp_port *port, const uint8_t *buf, const uint32_t *lens, int n)
 {
 	struct ring_port *rp = port->priv;
 	int i;
 
 	for (i = 0; i < n; i++) {
-		struct rte_mbuf *m = frame_new(rp->pool, buf, lens[i]);
+		struct rte_mbuf *m = fp_mbuf_from(rp->pool, buf, lens[i]);
 		uint32_t q = 0;
 
 		if (!m) {
